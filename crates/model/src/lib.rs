@@ -1,0 +1,27 @@
+//! Values and ports: cluster names, users, request attributes, decisions, refusals. No I/O.
+//!
+//! Every other crate may know this one; this one knows none of them, no socket, no store and no
+//! Kubernetes client. A *port* is a trait of one method, named by a verb, that an adapter
+//! implements and the proxy calls; each has a blanket impl for closures, so that a fake is a closure.
+#![warn(missing_docs)]
+
+mod attributes;
+mod cluster;
+mod decision;
+mod ports;
+mod refusal;
+mod secret;
+mod upstream;
+mod user;
+
+pub use attributes::{Attributes, Resource, Verb};
+pub use cluster::{ClusterName, ForwardProxy, InvalidClusterName, Member, SecretRef};
+pub use decision::Decision;
+pub use ports::{
+    Authenticate, AuthenticateError, Authorize, AuthorizeError, PeerCertificates, ResolveCluster,
+    ResolveCredentials,
+};
+pub use refusal::{Fault, Reason, Refusal, RefusalDetails};
+pub use secret::{BearerToken, Redacted};
+pub use upstream::{Credentials, CredentialsError, Hop, Target, UpstreamError};
+pub use user::{ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED, User};

@@ -1,0 +1,120 @@
+//! What is presented to a member, and how reaching it fails.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use http::HeaderValue;
+
+use crate::{Member, SecretRef};
+
+/// What is presented to one member, and what it is verified by.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The whole `Authorization` header, marked sensitive: the impersonator's token.
+    pub authorization: HeaderValue,
+    /// PEM certificates of the member's CA (`caBundle`); nothing where the cluster names no
+    /// secret, which means the system's roots.
+    pub ca_bundle: Option<Arc<[u8]>>,
+}
+
+/// One member with what is presented to it: all that a stack is built from.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The member.
+    pub member: Arc<Member>,
+    /// Its credentials.
+    pub credentials: Arc<Credentials>,
+}
+
+/// Why there are no credentials for a member.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The secret has no such key, or an empty one.
+    #[error("secret {}/{} has no {key}", .secret.namespace, .secret.name)]
+    MissingKey {
+        /// The secret.
+        secret: SecretRef,
+        /// `token` or `caBundle`.
+        key: &'static str,
+    },
+    /// The token holds bytes that no header may carry.
+    #[error("the token in secret {}/{} is not a header value", .0.namespace, .0.name)]
+    MalformedToken(SecretRef),
+    /// The cluster names no impersonator secret.
+    #[error("the cluster has no impersonatorSecretRef")]
+    NoImpersonator,
+    /// The secret belongs to another cluster, so its token must not go to this one.
+    #[error("secret {}/{} belongs to another cluster", .0.namespace, .0.name)]
+    NotOwned(SecretRef),
+    /// The secret does not exist.
+    #[error("secret {}/{} does not exist", .0.namespace, .0.name)]
+    NotFound(SecretRef),
+    /// The secrets have not been read from the host yet.
+    #[error("secrets have not been read yet")]
+    NotSynced,
+}
+
+/// The part of the way to a member that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hop {
+    /// TCP to the member.
+    Connect,
+    /// Looking up the member's or the forward proxy's name.
+    Dns,
+    /// The forward proxy: reaching it, or its answer to CONNECT.
+    Proxy,
+    /// HTTP with the member, after the connection stood.
+    Request,
+    /// TLS with the member.
+    Tls,
+}
+
+/// A request could not be brought to a member, or its answer back.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The cluster's own configuration cannot be used, e.g. an endpoint that is no URL.
+    #[error("cannot use the cluster's {field}")]
+    Config {
+        /// The field, as users know it, e.g. `spec.apiEndpoint`.
+        field: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A hop failed.
+    #[error("{hop} failed")]
+    Failed {
+        /// Where.
+        hop: Hop,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A hop did not finish in its time.
+    #[error("{hop} took too long")]
+    TimedOut {
+        /// Where.
+        hop: Hop,
+    },
+}
+
+// === impl Credentials ===
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+// === impl Hop ===
+
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Dns => "dns",
+            Self::Proxy => "proxy",
+            Self::Request => "request",
+            Self::Tls => "tls",
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! Who is calling.
+
+/// The user name of a request without credentials.
+pub const ANONYMOUS: &str = "system:anonymous";
+/// The group of every authenticated user.
+pub const AUTHENTICATED: &str = "system:authenticated";
+/// The group that may do everything, without being asked about.
+pub const MASTERS: &str = "system:masters";
+/// The group of [`ANONYMOUS`].
+pub const UNAUTHENTICATED: &str = "system:unauthenticated";
+
+/// A caller as Kubernetes describes one: `user.Info` of the authentication machinery.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct User {
+    /// The name, e.g. `system:serviceaccount:default:admin`. Never empty once authenticated.
+    pub name: String,
+    /// The unique id of the user, where the authenticator knows one; else empty.
+    pub uid: String,
+    /// Groups in the order in which they were presented.
+    pub groups: Vec<String>,
+    /// Further facts, keys in lower case, in the order of the keys.
+    pub extra: Vec<(String, Vec<String>)>,
+}
+
+// === impl User ===
+
+impl User {
+    /// The user of a request without credentials.
+    pub fn anonymous() -> Self {
+        Self {
+            name: ANONYMOUS.to_owned(),
+            groups: vec![UNAUTHENTICATED.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// Whether the user is in `group`.
+    pub fn is_in(&self, group: &str) -> bool {
+        self.groups.iter().any(|g| g == group)
+    }
+}

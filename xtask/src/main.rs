@@ -1,0 +1,5 @@
+//! The project's own commands.
+
+fn main() -> anyhow::Result<()> {
+    Ok(())
+}
