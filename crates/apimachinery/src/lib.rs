@@ -4,4 +4,6 @@
 
 pub mod json;
 pub mod meta;
+pub mod request_info;
+pub mod selector;
 pub mod status;

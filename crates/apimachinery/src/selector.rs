@@ -1,0 +1,5 @@
+//! Label and field selectors: parsed as Kubernetes parses them, with its wording of errors.
+
+mod field;
+
+pub use self::field::{FieldSelector, FieldSelectorError};
