@@ -1,0 +1,21 @@
+//! A versioned store with watch: etcd, embedded file, memory.
+//!
+//! [`Store`] is what the rest of the server knows: keys with bytes, one revision counter for the
+//! whole store, writes that say what they expect to find, and watches that miss nothing. Three
+//! backends stand behind it, chosen at run time: one speaks to an etcd cluster, one keeps a file, and
+//! [`MemoryStore`](memory::MemoryStore) keeps nothing.
+//!
+//! Keys are used as given: a prefix such as `/registry` is the caller's to put in front ([`key`]
+//! joins the parts).
+#![warn(missing_docs)]
+
+mod index;
+mod local;
+pub mod memory;
+mod store;
+
+pub use index::History;
+pub use store::{
+    Event, EventKind, KeyValue, Keys, Range, RangeResult, Store, StoreError, WatchBatch, Write,
+    WriteResult, key,
+};
