@@ -1,0 +1,17 @@
+//! cluster.karmada.io/v1alpha1: types, defaults, validation, table columns.
+//!
+//! Knows neither store nor server nor proxy. What comes out of it is, byte for byte and word for
+//! word, what Karmada's own API server stores and answers.
+#![warn(missing_docs)]
+
+mod go_url;
+mod quantity;
+mod types;
+
+pub use quantity::{ParseQuantityError, Quantity};
+pub use types::{
+    API_VERSION, AllocatableModeling, ApiEnablement, ApiResource, Cluster, ClusterList,
+    ClusterSpec, ClusterStatus, Condition, GROUP, KIND, LIST_KIND, LocalSecretReference,
+    NO_EXECUTE, NO_SCHEDULE, NodeSummary, PULL, PUSH, READY, RESOURCE, ResourceList, ResourceModel,
+    ResourceModelRange, ResourceSummary, SINGULAR, Taint, VERSION,
+};
