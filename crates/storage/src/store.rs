@@ -1,6 +1,6 @@
 //! The port: what a versioned store does, and the values that go in and out.
 
-use std::{error::Error, fmt::Debug, time::Duration};
+use std::{error::Error, fmt::Debug};
 
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
@@ -180,22 +180,24 @@ pub enum StoreError {
         /// The store's own words.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// No answer in time. **A write may have been committed nevertheless.**
-    #[error("no answer from the store within {}s", .after.as_secs_f64())]
-    Timeout {
-        /// How long was waited.
-        after: Duration,
-    },
-    /// The value is bigger than the store takes.
+    /// The value is bigger than the store takes. Nothing was written.
     #[error("the request of {size} bytes is larger than the store accepts")]
     TooLarge {
         /// The size of key and value in bytes.
         size: usize,
     },
-    /// The store cannot be reached. Nothing was written.
+    /// The store cannot be reached, or did not answer a read in time. Nothing was written; trying
+    /// again is safe.
     #[error("the store is not available")]
     Unavailable {
         /// What kept us from it, most recently.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The store was asked to write and what became of it is not known: **it may have been
+    /// committed**, now or a moment later. Only a write can end so.
+    #[error("it is not known whether the store committed the write")]
+    Uncertain {
+        /// What came instead of an answer.
         source: Box<dyn Error + Send + Sync>,
     },
 }
