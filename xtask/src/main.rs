@@ -1,5 +1,133 @@
-//! The project's own commands.
+//! The project's own commands: up, test, e2e, bench, tidy, lint.
+//!
+//! Everything runs on one thread: children die with the thread that started them.
 
-fn main() -> anyhow::Result<()> {
-    Ok(())
+mod assets;
+mod cargo;
+mod certs;
+mod client;
+mod environment;
+mod fleet;
+mod guard;
+mod hints;
+mod kubeconfig;
+mod objects;
+mod plane;
+mod ports;
+mod process;
+mod server;
+mod signals;
+mod state;
+mod ui;
+mod up;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    cargo::Profile,
+    server::{ServerBinary, Storage},
+    state::Afterwards,
+    up::UpSpec,
+};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a host, members and the server; run a command among them or wait for Ctrl-C.
+    Up(UpArgs),
+    #[command(name = "__guard", hide = true)]
+    Guard { run: String },
+    #[command(name = "__child", hide = true)]
+    Child {
+        parent: u32,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        program: Vec<OsString>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct UpArgs {
+    /// How many member clusters.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=20))]
+    members: u8,
+    /// Where the server keeps the clusters.
+    #[arg(long, value_enum, default_value_t = Storage::Embedded)]
+    storage: Storage,
+    /// Where the run keeps its files [default: a new temporary directory].
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Leave the files when everything has stopped.
+    #[arg(long)]
+    keep: bool,
+    /// Compile the server with optimisations.
+    #[arg(long)]
+    release: bool,
+    /// Run this binary as the server instead of building ours.
+    #[arg(long, value_name = "FILE", conflicts_with = "release")]
+    server: Option<PathBuf>,
+    /// Run this with the fleet's environment, and end with its exit status.
+    #[arg(last = true)]
+    cmd: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            ui::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Up(args) => block_on(up::run(args.spec())),
+        Command::Guard { run } => guard::main(&run).map(|()| ExitCode::SUCCESS),
+        Command::Child { parent, program } => {
+            process::become_child(parent, &program).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(work)
+}
+
+// === impl UpArgs ===
+
+impl UpArgs {
+    fn spec(self) -> UpSpec {
+        UpSpec {
+            members: self.members,
+            storage: self.storage,
+            dir: self.dir,
+            afterwards: if self.keep {
+                Afterwards::Keep
+            } else {
+                Afterwards::Remove
+            },
+            server: match self.server {
+                Some(binary) => ServerBinary::Given(binary),
+                None if self.release => ServerBinary::Build(Profile::Release),
+                None => ServerBinary::Build(Profile::Dev),
+            },
+            command: self.cmd,
+        }
+    }
 }

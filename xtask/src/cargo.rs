@@ -1,0 +1,84 @@
+//! Cargo, called for this workspace.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// How a package is compiled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+/// The directory of the workspace's Cargo.toml.
+pub(crate) fn workspace() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_owned()
+}
+
+/// The cargo that runs us, or the one on PATH.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A cargo command in the workspace.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(args).current_dir(workspace());
+    command
+}
+
+/// Runs cargo and fails as it does.
+pub(crate) fn run(args: &[&str]) -> Result<()> {
+    check(&mut command(args), args)
+}
+
+/// Runs a cargo command that was prepared with more than `args`.
+pub(crate) fn check(command: &mut Command, args: &[&str]) -> Result<()> {
+    let status = command.status().context("run cargo")?;
+    if !status.success() {
+        bail!("`cargo {}` failed ({status})", args.join(" "));
+    }
+    Ok(())
+}
+
+/// Builds a package's binary of the same name and returns where it is.
+pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
+    let mut args = vec![
+        "build",
+        "-p",
+        package,
+        "--message-format=json-render-diagnostics",
+    ];
+    if profile == Profile::Release {
+        args.push("--release");
+    }
+    let out = command(&args)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("run cargo build")?;
+    if !out.status.success() {
+        bail!("`cargo build -p {package}` failed ({})", out.status);
+    }
+    let out = String::from_utf8_lossy(&out.stdout);
+    let found = out
+        .lines()
+        .filter_map(|line| executable(line, package))
+        .next_back();
+    found.with_context(|| format!("`cargo build -p {package}` made no binary of that name"))
+}
+
+/// The path in one of cargo's messages, if it is about the binary `name`.
+fn executable(message: &str, name: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let named = message["target"]["name"] == name;
+    named
+        .then(|| message["executable"].as_str().map(PathBuf::from))
+        .flatten()
+}
