@@ -81,6 +81,28 @@ impl Index {
         }
     }
 
+    /// An index to [`replay`](Self::replay) what was kept of one that was at `revision` and had
+    /// forgotten the events up to `compacted`.
+    pub(crate) fn restored(limits: History, revision: i64, compacted: i64) -> Self {
+        Self {
+            revision,
+            compacted,
+            ..Self::new(limits)
+        }
+    }
+
+    /// Puts back what was written at `kv.mod_revision`; called in the order of revisions. An
+    /// [`apply`](Self::apply) has to follow, which trims the history.
+    pub(crate) fn replay(&mut self, kind: EventKind, kv: KeyValue) {
+        let prev = match kind {
+            EventKind::Delete => self.live.remove(&kv.key),
+            EventKind::Put => self.live.insert(kv.key.clone(), kv.clone()),
+        };
+        if kv.mod_revision > self.compacted {
+            self.push(Event { kind, kv, prev });
+        }
+    }
+
     pub(crate) fn revision(&self) -> i64 {
         self.revision
     }
@@ -171,10 +193,14 @@ impl Index {
                 EventKind::Delete => self.live.remove(&event.kv.key),
                 EventKind::Put => self.live.insert(event.kv.key.clone(), event.kv.clone()),
             };
-            self.history_bytes += cost(&event);
-            self.history.push_back(event);
+            self.push(event);
         }
         self.evict()
+    }
+
+    fn push(&mut self, event: Event) {
+        self.history_bytes += cost(&event);
+        self.history.push_back(event);
     }
 
     fn evict(&mut self) -> Vec<Event> {

@@ -9,6 +9,7 @@
 //! joins the parts).
 #![warn(missing_docs)]
 
+pub mod embedded;
 mod index;
 mod local;
 pub mod memory;

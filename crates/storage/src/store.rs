@@ -337,10 +337,6 @@ mod tests {
             source: "connection refused".into(),
         };
         assert_eq!(error.to_string(), "the store is not available");
-        let error = StoreError::Timeout {
-            after: Duration::from_millis(2500),
-        };
-        assert_eq!(error.to_string(), "no answer from the store within 2.5s");
     }
 
     #[test]

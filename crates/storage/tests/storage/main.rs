@@ -1,0 +1,8 @@
+//! One contract for all backends, and what each of them promises besides.
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod embedded;
+#[cfg(test)]
+mod memory;
