@@ -2,8 +2,14 @@
 //!
 //! Knows no resource kind, no store and no HTTP server.
 
+pub mod field;
+pub mod go;
 pub mod json;
 pub mod meta;
+pub mod options;
+pub mod query;
 pub mod request_info;
+pub mod schema;
 pub mod selector;
 pub mod status;
+pub mod validation;

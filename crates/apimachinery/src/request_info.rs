@@ -10,14 +10,11 @@
 
 mod kube;
 mod path;
-mod query;
 
 use std::borrow::Cow;
 
 use fleetgate_model::{Attributes, ClusterName, Reason, Refusal};
 use http::{Method, StatusCode};
-
-pub(crate) use self::query::pairs;
 
 /// The parts of a request that say what it asks for.
 #[derive(Clone, Copy, Debug)]

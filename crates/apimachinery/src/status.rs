@@ -1,26 +1,50 @@
 //! `metav1.Status`: how every failure is told.
 
+mod protobuf;
+mod reasons;
+
+use std::borrow::Cow;
+
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::meta::ListMeta;
 
-/// `metav1.Status`.
+/// `metav1.Status`, without the metadata that a status of ours never has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(into = "Wire", from = "Wire")]
 pub struct Status {
-    pub kind: String,
-    pub api_version: String,
-    pub metadata: ListMeta,
-    pub status: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub outcome: Outcome,
     pub message: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<StatusDetails>,
-    /// HTTP status; 0, left out, on success.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reason: Cow<'static, str>,
+    pub details: Option<Box<StatusDetails>>,
+    /// HTTP status; 0 on success.
     pub code: u16,
+}
+
+/// `status` of a Status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Failure,
+    Success,
+}
+
+/// A Status as it is written, with fields in Go's order.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    kind: String,
+    api_version: String,
+    metadata: ListMeta,
+    status: Outcome,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    message: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    reason: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<Box<StatusDetails>>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    code: u16,
 }
 
 /// `metav1.StatusDetails`.
@@ -73,12 +97,13 @@ fn is_zero_u32(n: &u32) -> bool {
 
 impl Status {
     /// A failure without details.
-    pub fn failure(code: u16, reason: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn failure(
+        code: u16,
+        reason: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            kind: "Status".to_owned(),
-            api_version: "v1".to_owned(),
-            metadata: ListMeta::default(),
-            status: "Failure".to_owned(),
+            outcome: Outcome::Failure,
             message: message.into(),
             reason: reason.into(),
             details: None,
@@ -86,10 +111,78 @@ impl Status {
         }
     }
 
+    /// The HTTP status to send: [`Self::code`], or 200 on success.
+    pub fn http_code(&self) -> StatusCode {
+        match self.outcome {
+            Outcome::Success => StatusCode::OK,
+            Outcome::Failure => {
+                StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+
+    /// The value of the `Retry-After` header, where trying again can help.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        let seconds = self.details.as_ref()?.retry_after_seconds;
+        (seconds > 0).then_some(seconds)
+    }
+
     /// The same status with `details`.
     #[must_use]
     pub fn with_details(mut self, details: StatusDetails) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Status {}
+
+// === impl Wire ===
+
+impl From<Status> for Wire {
+    fn from(status: Status) -> Self {
+        let Status {
+            outcome,
+            message,
+            reason,
+            details,
+            code,
+        } = status;
+        Self {
+            kind: "Status".to_owned(),
+            api_version: "v1".to_owned(),
+            metadata: ListMeta::default(),
+            status: outcome,
+            message,
+            reason,
+            details,
+            code,
+        }
+    }
+}
+
+impl From<Wire> for Status {
+    fn from(wire: Wire) -> Self {
+        let Wire {
+            status,
+            message,
+            reason,
+            details,
+            code,
+            ..
+        } = wire;
+        Self {
+            outcome: status,
+            message,
+            reason,
+            details,
+            code,
+        }
     }
 }

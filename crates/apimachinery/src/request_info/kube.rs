@@ -3,8 +3,11 @@
 use fleetgate_model::{Resource, Verb};
 use http::Method;
 
-use super::{PathError, pairs};
-use crate::selector::FieldSelector;
+use super::PathError;
+use crate::{
+    query::{pairs, truth},
+    selector::FieldSelector,
+};
 
 /// Most segments that mean something: prefix, group, version, verb, `namespaces`, namespace,
 /// resource, name, subresource.
@@ -128,7 +131,7 @@ fn of_collection(
 fn is_watch(query: &str) -> bool {
     pairs(query)
         .find(|(key, _)| key == "watch")
-        .is_some_and(|(_, value)| value != "0" && !value.eq_ignore_ascii_case("false"))
+        .is_some_and(|(_, value)| truth(&value))
 }
 
 /// The one name that the field selector of `query` lets through.

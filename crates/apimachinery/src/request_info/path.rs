@@ -42,7 +42,7 @@ pub(super) fn split<'p>(path: &'p str, proxied: &ProxiedResource) -> Result<Spli
             let (own, rest) = path.split_at(end);
             check_member(rest)?;
             return Ok(Split {
-                own: decoded.map_or(own.into(), Cow::Owned),
+                own: decoded.map_or(Cow::Borrowed(own), Cow::Owned),
                 rest: Some(rest),
             });
         }
@@ -52,7 +52,7 @@ pub(super) fn split<'p>(path: &'p str, proxied: &ProxiedResource) -> Result<Spli
         start = end + 1;
     }
     Ok(Split {
-        own: decoded.map_or(path.into(), Cow::Owned),
+        own: decoded.map_or(Cow::Borrowed(path), Cow::Owned),
         rest: None,
     })
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::go;
+
 /// A conjunction of terms over fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSelector {
@@ -37,10 +39,10 @@ pub enum FieldSelectorError {
     #[error("invalid field selector: invalid escape sequence: {0}")]
     Escape(String),
     /// A `,` or `=` in a value without `\` before it.
-    #[error("invalid field selector: unescaped character in value: {0}")]
+    #[error("invalid field selector: unescaped character in value: {}", u32::from(*.0))]
     Unescaped(char),
     /// A field that the resource cannot be selected by.
-    #[error("{field:?} is not a known field selector: only {known}")]
+    #[error("{} is not a known field selector: only {known}", go::quote(.field))]
     Unknown {
         /// The field.
         field: String,
@@ -181,4 +183,73 @@ fn escape(value: &str) -> String {
         .replace('\\', "\\\\")
         .replace(',', "\\,")
         .replace('=', "\\=")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::FieldSelector;
+
+    #[track_caller]
+    fn check(selector: &str, name: &str, want: bool) {
+        let value = |field: &str| if field == "metadata.name" { name } else { "" };
+        assert_eq!(
+            FieldSelector::parse(selector)
+                .expect(selector)
+                .matches(value),
+            want
+        );
+    }
+
+    #[track_caller]
+    fn check_refused(selector: &str, want: &str) {
+        let known = ["metadata.name", "metadata.namespace"];
+        let got = FieldSelector::parse(selector).and_then(|selector| selector.restrict(&known));
+        assert_eq!(got.expect_err(selector).to_string(), want);
+    }
+
+    #[test]
+    fn selectors_match_as_kubernetes_matches_them() {
+        check("", "a", true);
+        check("metadata.name=a", "a", true);
+        check("metadata.name==a,metadata.namespace=", "a", true);
+        check("metadata.name!=a", "a", false);
+        check("metadata.name=a,metadata.name=b", "a", false);
+        check("metadata.name=a\\,b\\=c", "a,b=c", true);
+        check("metadata.name=a,,", "a", true);
+    }
+
+    #[test]
+    fn errors_are_those_of_kubernetes() {
+        let unknown =
+            "is not a known field selector: only \"metadata.name\", \"metadata.namespace\"";
+        check_refused(
+            "spec.syncMode=Push",
+            &format!("\"spec.syncMode\" {unknown}"),
+        );
+        check_refused("metadata.name=a,b=c", &format!("\"b\" {unknown}"));
+        check_refused("a", "invalid selector: 'a'; can't understand 'a'");
+        check_refused(
+            "a=b=c",
+            "invalid field selector: unescaped character in value: 61",
+        );
+        check_refused(
+            "a=\\b",
+            "invalid field selector: invalid escape sequence: \\b",
+        );
+        check_refused(
+            "a=\\",
+            "invalid field selector: invalid escape sequence: \\",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_parsed_prints_to_itself(text in "[ab=!,\\\\]{0,12}|\\PC*") {
+            if let Ok(selector) = FieldSelector::parse(&text) {
+                prop_assert_eq!(FieldSelector::parse(&selector.to_string()), Ok(selector));
+            }
+        }
+    }
 }

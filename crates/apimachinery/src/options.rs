@@ -1,0 +1,42 @@
+//! The options of list, watch, get and writes, from a query or a body, refused as Kubernetes
+//! refuses them.
+
+mod list;
+mod write;
+
+use crate::{
+    field::{FieldError, Path},
+    go,
+};
+
+pub use self::{
+    list::{GetOptions, ListOptions, ListVerb, ResourceVersion, ResourceVersionMatch},
+    write::{
+        CreateOptions, DeleteOptions, DryRun, FieldValidation, PatchOptions, Preconditions,
+        Propagation, UpdateOptions,
+    },
+};
+
+/// The group that options are of.
+const META_GROUP: &str = "meta.k8s.io";
+/// Most bytes of the name of a field manager.
+const FIELD_MANAGER_MAX: usize = 128;
+
+/// What is wrong with `manager` as the name of a field manager.
+pub(crate) fn validate_field_manager(manager: &str, path: &Path) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if manager.len() > FIELD_MANAGER_MAX {
+        errors.push(FieldError::too_long(path, FIELD_MANAGER_MAX));
+    }
+    for (at, c) in manager.char_indices().filter(|&(_, c)| !go::is_print(c)) {
+        let detail = format!(
+            "invalid character U+{:04X} (at position {at})",
+            u32::from(c)
+        );
+        errors.push(FieldError::invalid(path, manager, detail));
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests;

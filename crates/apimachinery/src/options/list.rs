@@ -1,0 +1,198 @@
+//! What list, watch and get take from the query.
+
+use std::time::Duration;
+
+use super::META_GROUP;
+use crate::{
+    field::{FieldError, Path},
+    query::{Query, parse_uint},
+    schema::GroupKind,
+    selector::{FieldSelector, LabelSelector},
+    status::Status,
+};
+
+/// The options of a list or a watch (`metav1.ListOptions`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Labels that objects must have.
+    pub label_selector: LabelSelector,
+    /// Fields that objects must have.
+    pub field_selector: FieldSelector,
+    /// Whether bookmarks may be sent.
+    pub allow_watch_bookmarks: bool,
+    /// Which state to read, or from where to watch.
+    pub resource_version: ResourceVersion,
+    /// How [`Self::resource_version`] is meant.
+    pub resource_version_match: Option<ResourceVersionMatch>,
+    /// How long a watch lasts; nothing or zero for as long as the server likes.
+    pub timeout: Option<Duration>,
+    /// Most items of one page; 0 for all.
+    pub limit: u64,
+    /// Where the next page starts; empty for the first.
+    pub continue_token: String,
+    /// Whether a watch starts with what is there.
+    pub send_initial_events: Option<bool>,
+}
+
+/// The options of a get (`metav1.GetOptions`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GetOptions {
+    /// Which state to read.
+    pub resource_version: ResourceVersion,
+}
+
+/// A `resourceVersion` as clients send it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResourceVersion {
+    /// `0`: any state will do.
+    Any,
+    /// That state, or a newer one; see [`ResourceVersionMatch`].
+    At(u64),
+    /// Not sent: the newest state.
+    #[default]
+    Unset,
+}
+
+/// `resourceVersionMatch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceVersionMatch {
+    /// That state only.
+    Exact,
+    /// That state or a newer one.
+    NotOlderThan,
+}
+
+// === impl ListOptions ===
+
+impl ListOptions {
+    /// Reads `query`. `verb` says what for.
+    ///
+    /// # Errors
+    /// 400 for what cannot be read, 422 for what does not go together.
+    pub fn from_query(query: &Query<'_>, verb: ListVerb) -> Result<Self, Status> {
+        let bad = |error: &dyn std::error::Error| Status::bad_request(error.to_string());
+        let label_selector =
+            LabelSelector::parse(query.text("labelSelector")).map_err(|e| bad(&e))?;
+        let field_selector =
+            FieldSelector::parse(query.text("fieldSelector")).map_err(|e| bad(&e))?;
+        let timeout = query.integer("timeoutSeconds").map_err(|e| bad(&e))?;
+        let limit = query.integer("limit").map_err(|e| bad(&e))?;
+        let errors = validate(query, verb);
+        if !errors.is_empty() {
+            let kind = GroupKind {
+                group: META_GROUP,
+                kind: "ListOptions",
+            };
+            return Err(Status::invalid(kind, "", &errors));
+        }
+        Ok(Self {
+            label_selector,
+            field_selector,
+            allow_watch_bookmarks: query.boolean("allowWatchBookmarks").unwrap_or_default(),
+            resource_version: ResourceVersion::from_query(query)?,
+            resource_version_match: match query.text("resourceVersionMatch") {
+                "Exact" => Some(ResourceVersionMatch::Exact),
+                "NotOlderThan" => Some(ResourceVersionMatch::NotOlderThan),
+                _ => None,
+            },
+            timeout: timeout.map(|s| Duration::from_secs(u64::try_from(s).unwrap_or_default())),
+            limit: limit
+                .and_then(|limit| u64::try_from(limit).ok())
+                .unwrap_or_default(),
+            continue_token: query.text("continue").to_owned(),
+            send_initial_events: query.boolean("sendInitialEvents"),
+        })
+    }
+}
+
+/// What list options are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListVerb {
+    /// A list, or the deletion of a collection.
+    List,
+    /// A watch.
+    Watch,
+}
+
+/// `ValidateListOptions`.
+fn validate(query: &Query<'_>, verb: ListVerb) -> Vec<FieldError> {
+    let matches = Path::new("resourceVersionMatch");
+    let initial = query.boolean("sendInitialEvents");
+    let mut errors = Vec::new();
+    let mut forbid = |path: &Path, detail: &str| errors.push(FieldError::forbidden(path, detail));
+    let (wanted, version) = (
+        query.text("resourceVersionMatch"),
+        query.text("resourceVersion"),
+    );
+    let continued = !query.text("continue").is_empty();
+    let supported: &[&str] = match verb {
+        ListVerb::List => {
+            if !wanted.is_empty() && version.is_empty() {
+                let needs = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+                forbid(&matches, needs);
+            }
+            &["Exact", "NotOlderThan", ""]
+        }
+        ListVerb::Watch => {
+            if initial.is_some() && wanted != "NotOlderThan" {
+                let needs = "sendInitialEvents requires setting resourceVersionMatch to \
+                             NotOlderThan";
+                forbid(&matches, needs);
+            }
+            if !wanted.is_empty() && initial.is_none() {
+                let needs = "resourceVersionMatch is forbidden for watch unless \
+                             sendInitialEvents is provided";
+                forbid(&matches, needs);
+            }
+            &["NotOlderThan"]
+        }
+    };
+    if !wanted.is_empty() && continued {
+        forbid(
+            &matches,
+            "resourceVersionMatch is forbidden when continue is provided",
+        );
+    }
+    if verb == ListVerb::List && wanted == "Exact" && version == "0" {
+        let never = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+        forbid(&matches, never);
+    }
+    if verb == ListVerb::List && initial.is_some() {
+        let never = "sendInitialEvents is forbidden for list";
+        forbid(&Path::new("sendInitialEvents"), never);
+    }
+    if !wanted.is_empty() && !supported.contains(&wanted) {
+        errors.push(FieldError::not_supported(&matches, wanted, supported));
+    }
+    errors
+}
+
+// === impl GetOptions ===
+
+impl GetOptions {
+    /// Reads `query`.
+    ///
+    /// # Errors
+    /// 400 for a resource version that is none.
+    pub fn from_query(query: &Query<'_>) -> Result<Self, Status> {
+        Ok(Self {
+            resource_version: ResourceVersion::from_query(query)?,
+        })
+    }
+}
+
+// === impl ResourceVersion ===
+
+impl ResourceVersion {
+    fn from_query(query: &Query<'_>) -> Result<Self, Status> {
+        match query.text("resourceVersion") {
+            "" => Ok(Self::Unset),
+            "0" => Ok(Self::Any),
+            text => parse_uint(text).map(Self::At).map_err(|error| {
+                let path = Path::new("resourceVersion");
+                let error = FieldError::invalid(&path, text, error.to_string());
+                Status::bad_request(format!("invalid resource version: {error}"))
+            }),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use serde_json::{Value, json};
+
+use super::{validate_object_meta, validate_object_meta_update};
+use crate::{field::FieldError, meta::ObjectMeta, validation::dns_label};
+
+fn meta(value: Value) -> ObjectMeta {
+    serde_json::from_value(value).unwrap()
+}
+
+fn texts(errors: &[FieldError]) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
+}
+
+/// The errors of a new object begin with `want`, one for one.
+#[track_caller]
+fn check_new(value: Value, want: &[&str]) {
+    let got = texts(&validate_object_meta(&meta(value), dns_label));
+    assert_eq!(got.len(), want.len(), "{got:?}");
+    for (got, want) in got.iter().zip(want) {
+        assert!(got.starts_with(want), "{got} is not {want}");
+    }
+}
+
+#[track_caller]
+fn check_update(new: Value, old: Value, want: &[&str]) {
+    assert_eq!(
+        texts(&validate_object_meta_update(&meta(new), &meta(old))),
+        want
+    );
+}
+
+#[test]
+fn names_and_maps_of_a_new_object() {
+    check_new(
+        json!({"name": "a", "labels": {"a/b": ""}, "annotations": {"A": "x"}}),
+        &[],
+    );
+    check_new(
+        json!({}),
+        &["metadata.name: Required value: name or generateName is required"],
+    );
+    check_new(
+        json!({"name": "a.b", "generateName": "x-", "namespace": "n"}),
+        &[
+            "metadata.generateName: Invalid value: \"x-\": a lowercase RFC 1123 label must",
+            "metadata.name: Invalid value: \"a.b\": must not contain dots",
+            "metadata.namespace: Forbidden: not allowed on this type",
+        ],
+    );
+    check_new(
+        json!({"name": "a", "labels": {"/x": "a b"}, "annotations": {"a b": ""}}),
+        &[
+            "metadata.labels: Invalid value: \"/x\": prefix part must be non-empty",
+            "metadata.labels: Invalid value: \"a b\": a valid label must be an empty string",
+            "metadata.annotations: Invalid value: \"a b\": name part must consist of",
+        ],
+    );
+    check_new(
+        json!({"name": "a", "annotations": {"a": "x".repeat(256 << 10)}}),
+        &["metadata.annotations: Too long: may not be more than 262144 bytes"],
+    );
+}
+
+#[test]
+fn lists_of_a_new_object() {
+    let owner = |name: &str| {
+        json!({"apiVersion": "v1", "kind": "K", "name": name, "uid": "u",
+        "controller": true})
+    };
+    check_new(
+        json!({"name": "a", "ownerReferences": [owner("x"), owner("y")]}),
+        &[
+            "metadata.ownerReferences: Invalid value: [{\"apiVersion\":\"v1\",\"kind\":\"K\",\
+           \"name\":\"x\",\"uid\":\"u\",\"controller\":true},{",
+        ],
+    );
+    check_new(
+        json!({"name": "a", "ownerReferences": [{"apiVersion": "a/b/c"}]}),
+        &[
+            "metadata.ownerReferences[0].kind: Required value: must not be empty",
+            "metadata.ownerReferences[0].name: Required value: must not be empty",
+            "metadata.ownerReferences[0].uid: Required value: must not be empty",
+            "metadata.ownerReferences[0].apiVersion: Invalid value: \"a/b/c\": must be <group>",
+        ],
+    );
+    check_new(
+        json!({"name": "a", "finalizers": ["a b", "orphan", "foregroundDeletion"]}),
+        &[
+            "metadata.finalizers: Invalid value: \"a b\": name part must",
+            "metadata.finalizers: Invalid value: [\"a b\",\"orphan\",\"foregroundDeletion\"]: \
+             finalizer orphan and foregroundDeletion cannot be both set",
+        ],
+    );
+    check_new(
+        json!({"name": "a", "managedFields": [{"operation": "X", "fieldsType": "Y"}, {}]}),
+        &[
+            "metadata.managedFields[0].operation: Unsupported value: \"X\": supported values: \
+             \"Apply\", \"Update\"",
+            "metadata.managedFields[0].fieldsType: Invalid value: \"Y\": must be `FieldsV1`",
+            "metadata.managedFields[1].operation: Required value: must not be empty",
+        ],
+    );
+}
+
+#[test]
+fn what_an_update_must_not_change() {
+    let old = json!({"name": "a", "uid": "u", "generation": 2, "resourceVersion": "5",
+        "creationTimestamp": "2026-01-01T00:00:00Z"});
+    check_update(old.clone(), old.clone(), &[]);
+    check_update(
+        json!({"name": "b", "uid": "v", "generation": 1}),
+        old,
+        &[
+            "metadata.resourceVersion: Invalid value: \"\": must be specified for an update",
+            "metadata.generation: Invalid value: 1: must not be decremented",
+            "metadata.name: Invalid value: \"b\": field is immutable",
+            "metadata.uid: Invalid value: \"v\": field is immutable",
+            "metadata.creationTimestamp: Invalid value: null: field is immutable",
+        ],
+    );
+    let deleted = |finalizers: &[&str]| {
+        json!({"name": "a", "resourceVersion": "5", "finalizers": finalizers,
+            "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    };
+    check_update(deleted(&[]), deleted(&["a"]), &[]);
+    check_update(
+        deleted(&["c", "b", "a"]),
+        deleted(&["a"]),
+        &[
+            "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being \
+           deleted, found new finalizers []string{\"b\", \"c\"}",
+        ],
+    );
+}
