@@ -6,9 +6,8 @@
 mod escape;
 mod host;
 
-use std::fmt::Write;
-
 use escape::Part;
+use fleetgate_apimachinery::go;
 
 /// A parsed URL, as far as validation looks at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,41 +57,16 @@ enum Cause {
     UserInfo,
 }
 
-/// `text` as a Go string literal (`strconv.Quote`); what is no UTF-8 becomes `\xNN`.
+/// `text` as a Go string literal; what is no UTF-8 becomes `\xNN`.
 fn quote(text: &[u8]) -> String {
     let mut out = String::from("\"");
     for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            quote_char(&mut out, c);
-        }
-        for byte in chunk.invalid() {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "\\x{byte:02x}");
-        }
+        let valid = go::quote(chunk.valid());
+        out.push_str(&valid[1..valid.len() - 1]);
+        out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     out.push('"');
     out
-}
-
-fn quote_char(out: &mut String, c: char) {
-    match c {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\u{7}' => out.push_str("\\a"),
-        '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\u{b}' => out.push_str("\\v"),
-        c if c.is_ascii_control() => {
-            let _ = write!(out, "\\x{:02x}", u32::from(c));
-        }
-        c if c.is_control() => {
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
-        }
-        c => out.push(c),
-    }
 }
 
 // === impl GoUrl ===

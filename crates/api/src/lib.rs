@@ -5,9 +5,16 @@
 #![warn(missing_docs)]
 
 mod go_url;
+#[cfg(test)]
+mod golden_tests;
+mod internal;
+mod member;
+mod mutation;
 mod quantity;
 mod types;
+mod validation;
 
+pub use mutation::{ResourceModeling, canonicalize, prepare_for_create, prepare_for_update};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use types::{
     API_VERSION, AllocatableModeling, ApiEnablement, ApiResource, Cluster, ClusterList,
@@ -15,3 +22,4 @@ pub use types::{
     NO_EXECUTE, NO_SCHEDULE, NodeSummary, PULL, PUSH, READY, RESOURCE, ResourceList, ResourceModel,
     ResourceModelRange, ResourceSummary, SINGULAR, Taint, VERSION,
 };
+pub use validation::{validate, validate_update};

@@ -1,0 +1,104 @@
+//! The recorded cases of Karmada's own API server, as far as they need no server.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use fleetgate_apimachinery::{json, meta::Time, schema::GroupKind, status::Status};
+use serde_json::Value;
+
+use crate::{Cluster, GROUP, KIND, ResourceModeling, canonicalize, prepare_for_create, validate};
+
+fn golden(file: &str) -> Value {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let text = fs::read_to_string(dir.join(file)).expect("the golden files are in the repository");
+    serde_json::from_str(&text).expect("the golden files are JSON")
+}
+
+/// The body that each case whose name starts with `prefix` posts first, with what was answered.
+fn first_posts(prefix: &str) -> Vec<(String, Value, Value)> {
+    let (cases, expected) = (golden("cases.json"), golden("expected.json"));
+    let cases = cases.as_array().expect("a list of cases");
+    let posts = cases.iter().filter_map(|case| {
+        let name = case["name"].as_str()?;
+        let step = &case["steps"][0];
+        (name.starts_with(prefix) && step["method"] == "POST").then(|| {
+            (
+                name.to_owned(),
+                step["body"].clone(),
+                expected[name][0]["body"].clone(),
+            )
+        })
+    });
+    posts.collect()
+}
+
+/// The times of an answer, masked as the recorded ones are.
+fn masked(mut value: Value) -> Value {
+    if let Some(taints) = value
+        .pointer_mut("/spec/taints")
+        .and_then(Value::as_array_mut)
+    {
+        for taint in taints
+            .iter_mut()
+            .filter(|taint| taint["timeAdded"].is_string())
+        {
+            taint["timeAdded"] = "TIME".into();
+        }
+    }
+    value
+}
+
+#[test]
+fn stored_values_are_read_and_written_byte_for_byte() {
+    let stored: BTreeMap<String, Value> =
+        serde_json::from_value(golden("etcd.json")).expect("keys with values");
+    assert!(!stored.is_empty());
+    for (key, value) in stored {
+        let stored = value["value"].as_str().expect("a value");
+        let cluster: Cluster = serde_json::from_str(stored).expect("a cluster");
+        let mut again = json::to_vec(&cluster).expect("a cluster serializes");
+        again.push(b'\n');
+        assert_eq!(
+            String::from_utf8(again).expect("JSON is UTF-8"),
+            stored,
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn what_was_refused_is_refused_in_the_same_words() {
+    let posts = first_posts("invalid/");
+    assert_eq!(posts.len(), 17);
+    for (name, body, want) in posts {
+        let mut cluster: Cluster = serde_json::from_value(body).expect("a cluster");
+        prepare_for_create(&mut cluster, ResourceModeling::Customized);
+        let errors = validate(&cluster);
+        let kind = GroupKind {
+            group: GROUP,
+            kind: KIND,
+        };
+        let status = Status::invalid(kind, &cluster.metadata.name, &errors);
+        let got = serde_json::to_value(&status).expect("a status serializes");
+        assert_eq!(got, want, "{name}");
+    }
+}
+
+#[test]
+fn what_was_accepted_is_accepted_with_the_same_defaults() {
+    let posts = first_posts("crud-");
+    assert_eq!(posts.len(), 5);
+    for (name, body, want) in posts {
+        let mut cluster: Cluster = serde_json::from_value(body).expect("a cluster");
+        prepare_for_create(&mut cluster, ResourceModeling::Customized);
+        assert_eq!(validate(&cluster), [], "{name}");
+        canonicalize(&mut cluster, Time::now());
+        let got = masked(serde_json::to_value(&cluster).expect("a cluster serializes"));
+        for part in ["spec", "status", "kind", "apiVersion"] {
+            assert_eq!(got[part], want[part], "{name}: {part}");
+        }
+        assert_eq!(
+            got["metadata"]["generation"], want["metadata"]["generation"],
+            "{name}"
+        );
+    }
+}
