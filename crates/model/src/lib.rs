@@ -18,10 +18,10 @@ pub use attributes::{Attributes, Resource, Verb};
 pub use cluster::{ClusterName, ForwardProxy, InvalidClusterName, Member, SecretRef};
 pub use decision::Decision;
 pub use ports::{
-    Authenticate, AuthenticateError, Authorize, AuthorizeError, PeerCertificates, ResolveCluster,
-    ResolveCredentials,
+    Authenticate, AuthenticateError, Authorize, AuthorizeError, PeerAddress, PeerCertificates,
+    ResolveCluster, ResolveCredentials,
 };
 pub use refusal::{Fault, Reason, Refusal, RefusalDetails};
 pub use secret::{BearerToken, Redacted};
-pub use upstream::{Credentials, CredentialsError, Hop, Target, UpstreamError};
+pub use upstream::{Class, Credentials, CredentialsError, Hop, Target, ToMember, UpstreamError};
 pub use user::{ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED, User};

@@ -1,18 +1,20 @@
 //! The ports that the proxy calls and adapters implement.
 
-use std::{error::Error, future::Future, sync::Arc};
+use std::{error::Error, future::Future, net::SocketAddr, sync::Arc};
 
 use http::request::Parts;
 use rustls::pki_types::CertificateDer;
 
-use crate::{
-    Attributes, ClusterName, Credentials, CredentialsError, Decision, Member, User,
-};
+use crate::{Attributes, ClusterName, Credentials, CredentialsError, Decision, Member, User};
 
 /// The certificates that the caller presented in the TLS handshake, leaf first; not yet verified
 /// against any CA. The listener puts it into the extensions of each request.
 #[derive(Clone, Debug)]
 pub struct PeerCertificates(pub Arc<[CertificateDer<'static>]>);
+
+/// Where the connection comes from. The listener puts it into the extensions of each request.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub SocketAddr);
 
 /// Finds out who is calling.
 pub trait Authenticate: Send + Sync + 'static {

@@ -92,11 +92,7 @@ impl Reason {
 
 impl Refusal {
     /// A refusal that is the caller's fault, without details and not to be tried again.
-    pub fn caller(
-        code: StatusCode,
-        reason: Reason,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn caller(code: StatusCode, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
             reason,

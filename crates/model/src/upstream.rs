@@ -25,8 +25,29 @@ pub struct Target {
     pub credentials: Arc<Credentials>,
 }
 
+/// How long a request may last, and so on what it travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A watch, a log: holds a stream for minutes.
+    LongRunning,
+    /// Answered and done.
+    Short,
+    /// Asks to speak something else than HTTP: a connection of its own, HTTP/1.1.
+    Upgrade,
+}
+
+/// A request on its way to a member. Its URI is the path and query below the endpoint; its headers
+/// are as the member is to see them, but for `Host`.
+#[derive(Debug)]
+pub struct ToMember<B> {
+    /// The request.
+    pub request: http::Request<B>,
+    /// How long it may last.
+    pub class: Class,
+}
+
 /// Why there are no credentials for a member.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// The secret has no such key, or an empty one.
     #[error("secret {}/{} has no {key}", .secret.namespace, .secret.name)]
@@ -48,9 +69,18 @@ pub enum CredentialsError {
     /// The secret does not exist.
     #[error("secret {}/{} does not exist", .0.namespace, .0.name)]
     NotFound(SecretRef),
-    /// The secrets have not been read from the host yet.
-    #[error("secrets have not been read yet")]
-    NotSynced,
+    /// The endpoint is plain HTTP, where everyone on the way could read the token.
+    #[error("the endpoint is plain http")]
+    Plaintext,
+    /// The host does not answer.
+    #[error("cannot read secret {}/{}", .secret.namespace, .secret.name)]
+    Unavailable {
+        /// The secret.
+        secret: SecretRef,
+        /// Why.
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
 }
 
 /// The part of the way to a member that failed.
@@ -85,6 +115,8 @@ pub enum UpstreamError {
     Failed {
         /// Where.
         hop: Hop,
+        /// What the caller may be told of the cause: no address, no name; perhaps nothing.
+        detail: Option<&'static str>,
         /// Why.
         #[source]
         source: Box<dyn Error + Send + Sync>,

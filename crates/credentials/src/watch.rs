@@ -1,0 +1,127 @@
+//! Tells the held secrets what changed at the host.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use fleetgate_model::{ClusterName, Member, SecretRef};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{
+        WatchStreamExt,
+        watcher::{Config, Event, watcher},
+    },
+};
+use tokio::{sync::watch::Receiver, task::JoinSet};
+
+use crate::{HostSecrets, Secrets, secrets::refs};
+
+/// Registered clusters by name, as the registry tells of them.
+type Members = Arc<HashMap<ClusterName, Arc<Member>>>;
+
+/// Watches the metadata of secrets in every namespace that a cluster refers to, for as long as
+/// `members` has a sender. `synced` is told once for each namespace when all its secrets were seen.
+pub async fn watch(
+    secrets: Arc<Secrets<HostSecrets>>,
+    host: HostSecrets,
+    mut members: Receiver<Members>,
+    synced: impl Fn(&str) + Clone + Send + 'static,
+) {
+    let mut watches = JoinSet::new();
+    let mut watched = HashMap::new();
+    loop {
+        let current = Arc::clone(&members.borrow_and_update());
+        secrets.retain(&current);
+        let all = current
+            .values()
+            .flat_map(|m| refs(m))
+            .map(|s| s.namespace.clone());
+        let needed: BTreeSet<String> = all.collect();
+        watched.retain(|namespace, abort: &mut tokio::task::AbortHandle| {
+            let keep = needed.contains(namespace);
+            if !keep {
+                abort.abort();
+            }
+            keep
+        });
+        for namespace in needed {
+            watched.entry(namespace.clone()).or_insert_with(|| {
+                let (secrets, host) = (Arc::clone(&secrets), host.clone());
+                watches.spawn(watch_namespace(secrets, host, namespace, synced.clone()))
+            });
+        }
+        if members.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn watch_namespace(
+    secrets: Arc<Secrets<HostSecrets>>,
+    host: HostSecrets,
+    namespace: String,
+    synced: impl Fn(&str),
+) {
+    let api = Api::<PartialObjectMeta<Secret>>::namespaced(host.client(), &namespace);
+    let events = watcher(api, Config::default()).default_backoff();
+    let mut events = events.map_err(Box::new).boxed();
+    let mut seen = HashSet::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => seen.clear(),
+            Ok(Event::InitApply(meta)) => {
+                let secret = reference(&meta);
+                changed(&secrets, &secret, &meta).await;
+                if secrets.version(&secret).is_some() {
+                    seen.insert(secret);
+                }
+            }
+            Ok(Event::InitDone) => {
+                let held = secrets.held_in(&namespace).into_iter();
+                held.filter(|s| !seen.contains(s))
+                    .for_each(|s| secrets.forget(&s));
+                seen.clear();
+                synced(&namespace);
+            }
+            Ok(Event::Apply(meta)) => changed(&secrets, &reference(&meta), &meta).await,
+            Ok(Event::Delete(meta)) => secrets.forget(&reference(&meta)),
+            Err(error) => {
+                let error = &*error as &dyn std::error::Error;
+                tracing::warn!(namespace, error, "secrets cannot be watched, trying again");
+            }
+        }
+    }
+}
+
+/// Reads a held secret again if `meta` is of another version.
+async fn changed(
+    secrets: &Secrets<HostSecrets>,
+    secret: &SecretRef,
+    meta: &PartialObjectMeta<Secret>,
+) {
+    let held = secrets.version(secret);
+    if held.is_none() || held == meta.resource_version() {
+        return;
+    }
+    if let Err(error) = secrets.refresh(secret).await {
+        let error = &*error as &dyn std::error::Error;
+        tracing::warn!(
+            namespace = secret.namespace,
+            error,
+            "a changed secret cannot be read"
+        );
+        // The next request reads it; until then the old one would be used for ever.
+        secrets.forget(secret);
+    }
+}
+
+fn reference(meta: &PartialObjectMeta<Secret>) -> SecretRef {
+    SecretRef {
+        namespace: meta.namespace().unwrap_or_default(),
+        name: meta.name_any(),
+    }
+}

@@ -1,0 +1,75 @@
+//! Every way in which a request is refused before a member answered it.
+
+use fleetgate_apimachinery::request_info::PathError;
+use fleetgate_model::{
+    Attributes, AuthenticateError, AuthorizeError, CredentialsError, UpstreamError,
+};
+use http::StatusCode;
+
+/// Why a request did not get a member's answer. [`crate::rescue`] has the one table to refusals.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller is not known.
+    #[error("cannot authenticate the caller")]
+    Authenticate(#[source] AuthenticateError),
+    /// Nobody could say whether the caller may.
+    #[error("cannot authorize {user:?}")]
+    Authorize {
+        /// The caller's name.
+        user: String,
+        /// Why.
+        #[source]
+        source: AuthorizeError,
+    },
+    /// No cluster of this name is registered.
+    #[error("no cluster {0:?} is registered")]
+    ClusterNotFound(String),
+    /// There is nothing to present to the cluster.
+    #[error("no credentials for cluster {cluster}")]
+    Credentials {
+        /// The cluster.
+        cluster: String,
+        /// Why.
+        #[source]
+        source: CredentialsError,
+    },
+    /// The caller may not.
+    #[error("{user:?} may not {} {}", .attributes.verb, .attributes.path)]
+    Forbidden {
+        /// The caller's name.
+        user: String,
+        /// What was asked.
+        attributes: Box<Attributes>,
+        /// The authorizer's words, perhaps none.
+        reason: String,
+    },
+    /// The `Impersonate-*` headers make no sense.
+    #[error("cannot tell whom to impersonate: {0}")]
+    Impersonate(&'static str),
+    /// The method is not served below `proxy`.
+    #[error("the method is not served")]
+    MethodNotAllowed,
+    /// The cluster has no endpoint.
+    #[error("cluster {0} has no apiEndpoint")]
+    NoEndpoint(String),
+    /// The path must not be served.
+    #[error("the path is refused")]
+    Path(#[source] PathError),
+    /// The member answered an upgrade with neither 101 nor a failure.
+    #[error("cluster {cluster} answered an upgrade with {code}")]
+    UpgradeAnswer {
+        /// The cluster.
+        cluster: String,
+        /// What it answered.
+        code: StatusCode,
+    },
+    /// The way to the member failed.
+    #[error("cannot reach cluster {cluster}")]
+    Upstream {
+        /// The cluster.
+        cluster: String,
+        /// Why.
+        #[source]
+        source: UpstreamError,
+    },
+}

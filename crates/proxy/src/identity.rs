@@ -1,0 +1,122 @@
+//! The headers that a member sees: the caller's name, our credential, nothing that is not its own.
+
+use std::net::IpAddr;
+
+use fleetgate_model::{AUTHENTICATED, Credentials, UNAUTHENTICATED, User};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        AUTHORIZATION, CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+        TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
+const IMPERSONATE_GROUP: HeaderName = HeaderName::from_static("impersonate-group");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Headers of one connection, not of the request (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+];
+
+/// A user name that no header can carry.
+#[derive(Debug, thiserror::Error)]
+#[error("the caller's name cannot be told to the member")]
+pub(crate) struct UnfitName(#[source] http::header::InvalidHeaderValue);
+
+/// Makes `headers` those that a member may see: who asks is `user`, the authority to say so is in
+/// `credentials`. Nothing that the caller sent can name another identity.
+///
+/// # Errors
+/// If a name holds bytes that no header may carry; then the request must not be sent.
+pub(crate) fn present(
+    headers: &mut HeaderMap,
+    user: &User,
+    credentials: &Credentials,
+) -> Result<(), UnfitName> {
+    strip_identity(headers);
+    headers.insert(AUTHORIZATION, credentials.authorization.clone());
+    headers.insert(IMPERSONATE_USER, value(&user.name)?);
+    // A member adds these two itself (Karmada: proxy.go); they cannot be impersonated everywhere.
+    let implied = |group: &String| group == AUTHENTICATED || group == UNAUTHENTICATED;
+    for group in user.groups.iter().filter(|g| !implied(g)) {
+        headers.append(IMPERSONATE_GROUP, value(group)?);
+    }
+    Ok(())
+}
+
+/// Removes what belongs to one connection, with all that `Connection` names. `Upgrade` is kept
+/// for a request that asks for one.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
+    let trailers = headers.get(TE).is_some_and(|te| te == "trailers");
+    if headers.contains_key(CONNECTION) {
+        for name in named_by_connection(headers) {
+            headers.remove(name);
+        }
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers.remove(UPGRADE);
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+}
+
+/// Appends the address that the request came from, as every proxy on the way does.
+pub(crate) fn forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
+    let peer = peer.to_canonical().to_string();
+    let earlier = headers
+        .get_all(&X_FORWARDED_FOR)
+        .iter()
+        .filter_map(|v| v.to_str().ok());
+    let all = earlier
+        .chain([peer.as_str()])
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Ok(value) = HeaderValue::from_str(&all) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+}
+
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|v| v.to_str().ok());
+    let names = values.flat_map(|v| v.split(','));
+    names
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect()
+}
+
+fn strip_identity(headers: &mut HeaderMap) {
+    let claims = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("impersonate-") || name.starts_with("x-remote-")
+    };
+    if headers.keys().any(claims) {
+        let names: Vec<_> = headers.keys().filter(|n| claims(n)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+}
+
+fn value(text: &str) -> Result<HeaderValue, UnfitName> {
+    HeaderValue::from_str(text).map_err(UnfitName)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use fleetgate_model::{Credentials, User};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{forwarded_for, present, strip_hop_by_hop};
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let pair = |(name, value): &(&'static str, &'static str)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    };
+    pairs.iter().map(pair).collect()
+}
+
+fn user(groups: &[&str]) -> User {
+    User {
+        name: "jane".to_owned(),
+        groups: groups.iter().map(|&g| g.to_owned()).collect(),
+        ..User::default()
+    }
+}
+
+fn credentials() -> Credentials {
+    Credentials {
+        authorization: HeaderValue::from_static("bearer ours"),
+        ca_bundle: None,
+    }
+}
+
+#[test]
+fn nothing_that_a_caller_claims_reaches_a_member() {
+    let mut headers = headers(&[
+        ("authorization", "Bearer theirs"),
+        ("impersonate-user", "root"),
+        ("impersonate-group", "system:masters"),
+        ("impersonate-uid", "0"),
+        ("impersonate-extra-scopes", "all"),
+        ("x-remote-user", "root"),
+        ("x-remote-extra-a", "b"),
+        ("accept", "application/json"),
+    ]);
+    present(&mut headers, &user(&["dev"]), &credentials()).expect("names fit");
+    let mut seen: Vec<_> = headers
+        .iter()
+        .map(|(n, v)| format!("{n}={}", v.to_str().expect("ASCII")))
+        .collect();
+    seen.sort();
+    let want = [
+        "accept=application/json",
+        "authorization=bearer ours",
+        "impersonate-group=dev",
+        "impersonate-user=jane",
+    ];
+    assert_eq!(seen, want);
+}
+
+#[test]
+fn the_implied_groups_are_not_impersonated() {
+    let mut headers = HeaderMap::new();
+    let groups = ["system:authenticated", "b", "system:unauthenticated", "a"];
+    present(&mut headers, &user(&groups), &credentials()).expect("names fit");
+    let groups: Vec<_> = headers.get_all("impersonate-group").iter().collect();
+    assert_eq!(groups, ["b", "a"]);
+}
+
+#[test]
+fn a_name_that_would_break_out_of_its_header_is_refused() {
+    let mut user = user(&[]);
+    user.name = "jane\r\nImpersonate-Group: system:masters".to_owned();
+    assert!(present(&mut HeaderMap::new(), &user, &credentials()).is_err());
+}
+
+#[test]
+fn what_connection_names_goes_and_an_identity_cannot_be_named_away() {
+    let mut headers = headers(&[
+        ("connection", "x-private, Authorization, impersonate-user"),
+        ("x-private", "1"),
+        ("keep-alive", "1"),
+        ("te", "trailers"),
+        ("upgrade", "h2c"),
+    ]);
+    strip_hop_by_hop(&mut headers, None);
+    present(&mut headers, &user(&[]), &credentials()).expect("names fit");
+    assert!(!headers.contains_key("x-private") && !headers.contains_key("upgrade"));
+    assert_eq!(headers["te"], "trailers");
+    assert_eq!(headers["authorization"], "bearer ours");
+    assert_eq!(headers["impersonate-user"], "jane");
+}
+
+#[test]
+fn an_upgrade_keeps_its_protocol() {
+    let mut headers = headers(&[("connection", "upgrade, x-private"), ("x-private", "1")]);
+    strip_hop_by_hop(&mut headers, Some(HeaderValue::from_static("SPDY/3.1")));
+    assert_eq!(headers["connection"], "Upgrade");
+    assert_eq!(headers["upgrade"], "SPDY/3.1");
+    assert!(!headers.contains_key("x-private"));
+}
+
+#[test]
+fn each_hop_adds_its_address() {
+    let mut headers = headers(&[("x-forwarded-for", "10.0.0.1")]);
+    forwarded_for(&mut headers, "::ffff:10.0.0.2".parse().expect("an address"));
+    assert_eq!(headers["x-forwarded-for"], "10.0.0.1, 10.0.0.2");
+}

@@ -1,0 +1,180 @@
+//! One request to one member: whose it is, how long it may take, and what comes back.
+
+use fleetgate_model::{
+    Attributes, Class, ClusterName, Credentials, Hop, PeerAddress, ToMember, UpstreamError, User,
+};
+use fleetgate_stack::{Body, Tasks};
+use http::{Request, Response, StatusCode, Uri, header::UPGRADE, uri::PathAndQuery};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt};
+
+use crate::{
+    Config, Error,
+    attribute::asks_for_upgrade,
+    ending::EndingBody,
+    identity::{forwarded_for, present, strip_hop_by_hop},
+    metrics::MemberMetrics,
+    route::Routed,
+    upgrade,
+};
+
+/// The end of the stack of one member, in front of its connections.
+pub(crate) struct Member<S> {
+    name: ClusterName,
+    upstream: S,
+    tasks: Tasks,
+    request_timeout: std::time::Duration,
+    metrics: MemberMetrics,
+    /// Ends watches and upgrades: when the server stops or the cluster is gone.
+    ending: CancellationToken,
+}
+
+// === impl Member ===
+
+impl<S> Member<S> {
+    pub(crate) fn new(config: &Config, name: ClusterName, upstream: S) -> Self {
+        Self {
+            tasks: config.tasks.clone(),
+            request_timeout: config.request_timeout,
+            metrics: config.metrics.member(name.as_str()),
+            ending: config.tasks.stopping().child_token(),
+            name,
+            upstream,
+        }
+    }
+
+    /// Ends what lasts.
+    pub(crate) fn end(&self) {
+        self.ending.cancel();
+    }
+}
+
+impl<S> Member<S>
+where
+    S: Service<ToMember<Body>, Response = Response<Body>, Error = UpstreamError> + Clone,
+{
+    /// Brings `routed` to the member, and its answer back.
+    pub(crate) async fn send(
+        &self,
+        routed: Routed,
+        credentials: &Credentials,
+    ) -> Result<Response<Body>, Error> {
+        let since = Instant::now();
+        let (request, user, inner) = routed.into_parts();
+        let answer = self.exchange(request, &user, &inner, credentials).await;
+        let code = answer
+            .as_ref()
+            .map_or(StatusCode::BAD_GATEWAY, Response::status);
+        self.metrics.observe(code, since.elapsed());
+        answer
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Body>,
+        user: &User,
+        inner: &Attributes,
+        credentials: &Credentials,
+    ) -> Result<Response<Body>, Error> {
+        let class = class(&request, inner);
+        let caller = (class == Class::Upgrade).then(|| hyper::upgrade::on(&mut request));
+        let protocol = caller
+            .as_ref()
+            .and_then(|_| request.headers().get(UPGRADE).cloned());
+        let peer = request.extensions().get::<PeerAddress>().copied();
+        *request.uri_mut() = uri(&request, &inner.path);
+        request.extensions_mut().clear();
+        let headers = request.headers_mut();
+        strip_hop_by_hop(headers, protocol);
+        present(headers, user, credentials).map_err(|source| {
+            self.failed(UpstreamError::Failed {
+                hop: Hop::Request,
+                detail: Some("the caller's name cannot be put into a header"),
+                source: source.into(),
+            })
+        })?;
+        if let Some(PeerAddress(address)) = peer {
+            forwarded_for(headers, address.ip());
+        }
+        let response = self.call(ToMember { request, class }).await?;
+        match caller {
+            None => Ok(self.relay(response, class)),
+            Some(caller) => self.switch(response, caller),
+        }
+    }
+
+    async fn call(&self, to_member: ToMember<Body>) -> Result<Response<Body>, Error> {
+        let class = to_member.class;
+        let answer = self.upstream.clone().oneshot(to_member);
+        let answer = match class {
+            Class::LongRunning | Class::Upgrade => answer.await,
+            Class::Short => match timeout(self.request_timeout, answer).await {
+                Ok(answer) => answer,
+                Err(_) => Err(UpstreamError::TimedOut { hop: Hop::Request }),
+            },
+        };
+        answer.map_err(|source| self.failed(source))
+    }
+
+    fn relay(&self, mut response: Response<Body>, class: Class) -> Response<Body> {
+        strip_hop_by_hop(response.headers_mut(), None);
+        match class {
+            Class::LongRunning => {
+                let ending = self.ending.clone();
+                response.map(|body| Body::new(EndingBody::new(body, ending)))
+            }
+            Class::Short | Class::Upgrade => response,
+        }
+    }
+
+    /// The answer to an upgrade: 101 and the bytes of both sides, or the member's own refusal.
+    fn switch(
+        &self,
+        mut response: Response<Body>,
+        caller: hyper::upgrade::OnUpgrade,
+    ) -> Result<Response<Body>, Error> {
+        let code = response.status();
+        if code != StatusCode::SWITCHING_PROTOCOLS {
+            if code.is_client_error() || code.is_server_error() {
+                return Ok(self.relay(response, Class::Short));
+            }
+            let cluster = self.name.as_str().to_owned();
+            return Err(Error::UpgradeAnswer { cluster, code });
+        }
+        let member = hyper::upgrade::on(&mut response);
+        let ending = self.ending.clone();
+        self.tasks.spawn(upgrade::splice(caller, member, ending));
+        let protocol = response.headers().get(UPGRADE).cloned();
+        strip_hop_by_hop(response.headers_mut(), protocol);
+        Ok(response)
+    }
+
+    fn failed(&self, source: UpstreamError) -> Error {
+        Error::Upstream {
+            cluster: self.name.as_str().to_owned(),
+            source,
+        }
+    }
+}
+
+fn class(request: &Request<Body>, inner: &Attributes) -> Class {
+    if asks_for_upgrade(request.headers()) {
+        Class::Upgrade
+    } else if inner.long_running {
+        Class::LongRunning
+    } else {
+        Class::Short
+    }
+}
+
+/// `rest` and the query, as sent. `/proxy` without a slash is the member's root.
+fn uri(request: &Request<Body>, rest: &str) -> Uri {
+    let rest = if rest.is_empty() { "/" } else { rest };
+    let target = match request.uri().query() {
+        None => PathAndQuery::try_from(rest),
+        Some(query) => PathAndQuery::try_from(format!("{rest}?{query}")),
+    };
+    // Both are parts of a URI that was parsed before.
+    target.map_or_else(|_| Uri::default(), Uri::from)
+}

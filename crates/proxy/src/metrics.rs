@@ -1,0 +1,91 @@
+//! What is counted about requests to members.
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// Request metrics of all members.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    requests: Family<Answer, Counter>,
+    durations: Family<Cluster, Histogram>,
+}
+
+/// Request metrics of one member.
+#[derive(Debug)]
+pub(crate) struct MemberMetrics {
+    cluster: Arc<str>,
+    requests: Family<Answer, Counter>,
+    duration: Histogram,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    cluster: Arc<str>,
+    code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cluster {
+    cluster: Arc<str>,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn register(registry: &mut Registry) -> Self {
+        // 0.5 ms to 65 s, by four: the shape of short requests, and what lasts in the last.
+        let histogram = || Histogram::new(exponential_buckets(0.0005, 4.0, 9));
+        let metrics = Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(histogram),
+        };
+        registry.register(
+            "proxy_requests",
+            "Requests brought to members, by what they answered",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "proxy_request_duration_seconds",
+            "Time until a member's answer began",
+            metrics.durations.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn member(&self, cluster: &str) -> MemberMetrics {
+        let cluster: Arc<str> = Arc::from(cluster);
+        let label = Cluster {
+            cluster: Arc::clone(&cluster),
+        };
+        MemberMetrics {
+            cluster,
+            requests: self.requests.clone(),
+            duration: self.durations.get_or_create(&label).clone(),
+        }
+    }
+}
+
+// === impl MemberMetrics ===
+
+impl MemberMetrics {
+    /// Counts one answer that began after `elapsed`.
+    pub(crate) fn observe(&self, code: StatusCode, elapsed: Duration) {
+        let answer = Answer {
+            cluster: Arc::clone(&self.cluster),
+            code: code.as_u16(),
+        };
+        self.requests.get_or_create(&answer).inc();
+        self.duration.observe(elapsed.as_secs_f64());
+    }
+}

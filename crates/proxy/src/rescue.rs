@@ -1,0 +1,203 @@
+//! The one table from [`Error`] to [`Refusal`]. docs/errors.md shows it to users.
+
+use std::time::Duration;
+
+use fleetgate_model::{
+    Attributes, AuthenticateError, CredentialsError, Fault, Hop, Reason, Refusal, RefusalDetails,
+    UpstreamError,
+};
+use http::StatusCode;
+
+use crate::Error;
+
+/// How long a caller is asked to wait where waiting can help.
+const RETRY_AFTER: Option<Duration> = Some(Duration::from_secs(1));
+
+/// What the caller is told of `error`.
+pub fn refusal(error: &Error) -> Refusal {
+    match error {
+        Error::Authenticate(AuthenticateError::Invalid) => Refusal::caller(
+            StatusCode::UNAUTHORIZED,
+            Reason::Unauthorized,
+            "Unauthorized",
+        ),
+        Error::Authenticate(AuthenticateError::Unavailable(_)) => {
+            unavailable("the host cannot be asked who is calling")
+        }
+        Error::Authorize { .. } => unavailable("the host cannot be asked what the caller may do"),
+        Error::ClusterNotFound(name) => Refusal {
+            details: Some(cluster_details(name)),
+            ..Refusal::caller(
+                StatusCode::NOT_FOUND,
+                Reason::NotFound,
+                format!("clusters.cluster.karmada.io {name:?} not found"),
+            )
+        },
+        Error::Credentials { cluster, source } => credentials(cluster, source),
+        Error::Forbidden {
+            user,
+            attributes,
+            reason,
+        } => forbidden(user, attributes, reason),
+        Error::Impersonate(message) => {
+            Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, *message)
+        }
+        Error::MethodNotAllowed => Refusal {
+            details: Some(RefusalDetails::default()),
+            ..Refusal::caller(
+                StatusCode::METHOD_NOT_ALLOWED,
+                Reason::MethodNotAllowed,
+                "the server does not allow this method on the requested resource",
+            )
+        },
+        Error::NoEndpoint(cluster) => incomplete(format!(
+            "API endpoint of cluster {cluster} should not be empty"
+        )),
+        Error::Path(error) => Refusal::from(*error),
+        Error::UpgradeAnswer { cluster, code } => {
+            let message = format!(
+                "cluster {cluster}: request: invalid upgrade response: status code {}",
+                code.as_u16()
+            );
+            member(StatusCode::BAD_GATEWAY, message, None)
+        }
+        Error::Upstream { cluster, source } => upstream(cluster, source),
+    }
+}
+
+fn cluster_details(name: &str) -> RefusalDetails {
+    RefusalDetails {
+        group: "cluster.karmada.io".to_owned(),
+        resource: "clusters".to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// The host does not answer: our side's fault, and worth another try.
+fn unavailable(message: &'static str) -> Refusal {
+    Refusal::caller(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Reason::ServiceUnavailable,
+        message,
+    )
+    .blame(Fault::Server, RETRY_AFTER)
+}
+
+fn member(code: StatusCode, message: String, retry_after: Option<Duration>) -> Refusal {
+    let reason = match code {
+        StatusCode::GATEWAY_TIMEOUT => Reason::Timeout,
+        _ => Reason::ServiceUnavailable,
+    };
+    Refusal::caller(code, reason, message).blame(Fault::Member, retry_after)
+}
+
+/// What Karmada answers with a bare 500 where a Cluster is not filled in.
+fn incomplete(message: String) -> Refusal {
+    Refusal::caller(StatusCode::INTERNAL_SERVER_ERROR, Reason::Unknown, message)
+        .blame(Fault::Member, None)
+}
+
+fn credentials(cluster: &str, error: &CredentialsError) -> Refusal {
+    let refuse = |what: &str, retry_after| {
+        let message = format!("cluster {cluster}: credentials: {what}");
+        member(StatusCode::SERVICE_UNAVAILABLE, message, retry_after)
+    };
+    match error {
+        CredentialsError::MissingKey { key: "token", .. } => incomplete(format!(
+            "failed to get impresonateToken for cluster {cluster}: \
+             the impresonate token of cluster {cluster} is empty"
+        )),
+        CredentialsError::MissingKey { .. } => refuse("the secret has no caBundle", None),
+        CredentialsError::MalformedToken(_) => refuse("the token is malformed", None),
+        CredentialsError::NoImpersonator => incomplete(format!(
+            "the impersonatorSecretRef of cluster {cluster} is nil"
+        )),
+        CredentialsError::NotFound(_) => refuse("a secret is missing", RETRY_AFTER),
+        CredentialsError::NotOwned(_) => {
+            refuse("the impersonator secret belongs to another cluster", None)
+        }
+        CredentialsError::Plaintext => refuse(
+            "no token is sent over plain http (--allow-plain-http-members)",
+            None,
+        ),
+        CredentialsError::Unavailable { .. } => {
+            refuse("the host cannot be asked for a secret", RETRY_AFTER)
+        }
+    }
+}
+
+fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
+    match error {
+        UpstreamError::Config { field, .. } => {
+            incomplete(format!("cluster {cluster}: its {field} cannot be used"))
+        }
+        UpstreamError::Failed { hop, detail, .. } => {
+            let detail = detail.unwrap_or("failed");
+            let message = format!("cluster {cluster}: {hop}: {detail}");
+            match hop {
+                // Nothing was sent: trying again is safe, and helps while a member restarts.
+                Hop::Connect | Hop::Dns | Hop::Proxy => {
+                    member(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER)
+                }
+                Hop::Request | Hop::Tls => member(StatusCode::BAD_GATEWAY, message, None),
+            }
+        }
+        UpstreamError::TimedOut { hop } => {
+            let message = format!("cluster {cluster}: {hop}: timed out");
+            member(StatusCode::GATEWAY_TIMEOUT, message, None)
+        }
+    }
+}
+
+/// The words of `apiserver/pkg/endpoints/handlers/responsewriters`, which users search for.
+fn forbidden(user: &str, attributes: &Attributes, reason: &str) -> Refusal {
+    let verb = &attributes.verb;
+    let mut message = match &attributes.resource {
+        None => format!(
+            "forbidden: User {user:?} cannot {verb} path {:?}",
+            attributes.path
+        ),
+        Some(resource) => {
+            let plural = join(&resource.resource, '/', &resource.subresource);
+            let qualified = join(&resource.resource, '.', &resource.group);
+            let named = match resource.name.as_str() {
+                "" => String::new(),
+                name => format!(" {name:?}"),
+            };
+            let scope = match resource.namespace.as_str() {
+                "" => "at the cluster scope".to_owned(),
+                namespace => format!("in the namespace {namespace:?}"),
+            };
+            format!(
+                "{qualified}{named} is forbidden: User {user:?} cannot {verb} resource \
+                 {plural:?} in API group {:?} {scope}",
+                resource.group
+            )
+        }
+    };
+    if !reason.is_empty() {
+        message = format!("{message}: {reason}");
+    }
+    Refusal {
+        details: Some(match &attributes.resource {
+            None => RefusalDetails::default(),
+            Some(resource) => RefusalDetails {
+                group: resource.group.clone(),
+                resource: resource.resource.clone(),
+                name: resource.name.clone(),
+            },
+        }),
+        ..Refusal::caller(StatusCode::FORBIDDEN, Reason::Forbidden, message)
+    }
+}
+
+/// `left`, and `right` behind `between` unless it is empty.
+fn join(left: &str, between: char, right: &str) -> String {
+    match right {
+        "" => left.to_owned(),
+        right => format!("{left}{between}{right}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

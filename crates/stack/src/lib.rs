@@ -1,0 +1,12 @@
+//! Tower building blocks that know nothing of Kubernetes.
+#![warn(missing_docs)]
+
+mod body;
+mod guard;
+mod new_service;
+mod tasks;
+
+pub use body::{Body, BoxError};
+pub use guard::GuardedBody;
+pub use new_service::NewService;
+pub use tasks::Tasks;

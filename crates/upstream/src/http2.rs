@@ -1,0 +1,243 @@
+//! HTTP/2 connections to one member: few, shared, their streams counted.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use fleetgate_model::{Hop, UpstreamError};
+use fleetgate_stack::{Body, Tasks};
+use futures::future::{BoxFuture, FutureExt, Shared};
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use parking_lot::Mutex;
+
+use crate::{
+    dial::{Dialer, Spoken, failed},
+    http1,
+    io::BoxedIo,
+    metrics::MemberMetrics,
+};
+
+/// Bytes that one unread answer may hold at most (RFC 9113, section 6.9).
+const STREAM_WINDOW: u32 = 256 << 10;
+/// Bytes that all unread answers of a connection may hold: with a small window, three slow watches
+/// stall every other stream (docs/performance.md).
+const CONNECTION_WINDOW: u32 = 64 << 20;
+/// As large as Go's default for one answer's headers.
+const MAX_HEADER_LIST: u32 = 1 << 20;
+/// Streams on one connection before another is opened; kube-apiserver advertises 100 or 250.
+const MAX_STREAMS: usize = 100;
+/// A connection on which nothing answers a PING (RFC 9113, section 6.7) for this long is dead.
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The HTTP/2 connections of one member.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dialer: Dialer,
+    tasks: Tasks,
+    metrics: MemberMetrics,
+    connections: ArcSwap<Vec<Connection>>,
+    connecting: Mutex<Option<Connecting>>,
+}
+
+/// One attempt at a connection, shared by all who wait for it.
+type Connecting = Shared<BoxFuture<'static, Result<Opened, Arc<UpstreamError>>>>;
+
+/// What an attempt found.
+#[derive(Clone)]
+enum Opened {
+    /// A connection for many streams.
+    Http2(Connection),
+    /// The member speaks HTTP/1.1 only; the connection goes to whoever takes it first.
+    Http1(Arc<Mutex<Option<http1::Opened>>>),
+}
+
+/// A connection and the number of its streams.
+#[derive(Clone)]
+struct Connection {
+    sender: SendRequest<Body>,
+    /// Streams that the member takes.
+    room: Arc<AtomicUsize>,
+    /// Streams in use.
+    streams: Arc<AtomicUsize>,
+}
+
+/// What a request may use.
+pub(crate) enum Taken {
+    /// A stream of a connection.
+    Stream(SendRequest<Body>, Stream),
+    /// The member speaks HTTP/1.1 only; here is a fresh connection, if another did not take it.
+    Http1(Option<http1::Opened>),
+}
+
+/// A stream in use: counts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Stream(Arc<AtomicUsize>);
+
+// === impl Pool ===
+
+impl Pool {
+    /// A pool without connections.
+    pub(crate) fn new(dialer: Dialer, tasks: Tasks, metrics: MemberMetrics) -> Self {
+        let inner = Inner {
+            dialer,
+            tasks,
+            metrics,
+            connections: ArcSwap::default(),
+            connecting: Mutex::new(None),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// A stream, on a new connection where none has room.
+    ///
+    /// # Errors
+    /// Why no connection could be made.
+    pub(crate) async fn take(&self) -> Result<Taken, UpstreamError> {
+        loop {
+            if let Some(taken) = self.reserve() {
+                return Ok(taken);
+            }
+            match self.attempt().await.map_err(shared)? {
+                Opened::Http1(slot) => return Ok(Taken::Http1(slot.lock().take())),
+                Opened::Http2(connection) if connection.sender.is_closed() => {
+                    return Err(failed(Hop::Request, "the member closed a new connection"));
+                }
+                Opened::Http2(_) => {}
+            }
+        }
+    }
+
+    /// A stream of the least loaded connection that has room.
+    fn reserve(&self) -> Option<Taken> {
+        let connections = self.inner.connections.load();
+        let open = connections.iter().filter(|c| !c.sender.is_closed());
+        open.min_by_key(|c| c.streams.load(Ordering::Relaxed))?
+            .reserve()
+    }
+
+    /// The attempt under way, or a new one. It runs on when those who wait for it leave.
+    fn attempt(&self) -> Connecting {
+        let mut connecting = self.inner.connecting.lock();
+        if let Some(attempt) = &*connecting {
+            return attempt.clone();
+        }
+        let pool = self.clone();
+        let attempt = async move {
+            let opened = pool.open().await.map_err(Arc::new);
+            *pool.inner.connecting.lock() = None;
+            opened
+        };
+        let attempt = attempt.boxed().shared();
+        *connecting = Some(attempt.clone());
+        let run = attempt.clone();
+        self.inner.tasks.spawn_until_stopped(run.map(drop));
+        attempt
+    }
+
+    async fn open(&self) -> Result<Opened, UpstreamError> {
+        let (io, spoken) = self.inner.dialer.dial(Spoken::Http2).await?;
+        match spoken {
+            Spoken::Http2 => {
+                let connection = self.handshake(io).await?;
+                self.inner.connections.rcu(|connections| {
+                    let open = connections.iter().filter(|c| !c.sender.is_closed());
+                    open.cloned()
+                        .chain([connection.clone()])
+                        .collect::<Vec<_>>()
+                });
+                Ok(Opened::Http2(connection))
+            }
+            Spoken::Http1 => {
+                let opened = http1::handshake(io, &self.inner.tasks, &self.inner.metrics).await?;
+                Ok(Opened::Http1(Arc::new(Mutex::new(Some(opened)))))
+            }
+        }
+    }
+
+    async fn handshake(&self, io: BoxedIo) -> Result<Connection, UpstreamError> {
+        let handshake = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MAX_HEADER_LIST)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .handshake(TokioIo::new(io))
+            .await;
+        let (sender, mut driver) = handshake.map_err(|source| failed(Hop::Request, source))?;
+        let open = self.inner.metrics.connection();
+        let room = Arc::new(AtomicUsize::new(MAX_STREAMS));
+        let known = Arc::clone(&room);
+        self.inner.tasks.spawn_until_stopped(async move {
+            // Only the driver knows how many streams the member takes, and may learn it late.
+            let drive = poll_fn(|cx| {
+                let driven = Pin::new(&mut driver).poll(cx);
+                if driven.is_pending() {
+                    let room = driver.current_max_send_streams().min(MAX_STREAMS);
+                    known.store(room, Ordering::Relaxed);
+                }
+                driven
+            });
+            if let Err(error) = drive.await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
+            }
+            drop(open);
+        });
+        Ok(Connection {
+            sender,
+            room,
+            streams: Arc::default(),
+        })
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    fn reserve(&self) -> Option<Taken> {
+        let room = self.room.load(Ordering::Relaxed);
+        let more = |streams| (streams < room).then_some(streams + 1);
+        let counted = self
+            .streams
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        counted.ok()?;
+        let stream = Stream(Arc::clone(&self.streams));
+        Some(Taken::Stream(self.sender.clone(), stream))
+    }
+}
+
+// === impl Stream ===
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The failure of an attempt that several waited for.
+fn shared(error: Arc<UpstreamError>) -> UpstreamError {
+    match &*error {
+        UpstreamError::Config { field, .. } => UpstreamError::Config {
+            field,
+            source: error.into(),
+        },
+        UpstreamError::Failed { hop, .. } => failed(*hop, error),
+        UpstreamError::TimedOut { hop } => UpstreamError::TimedOut { hop: *hop },
+    }
+}
