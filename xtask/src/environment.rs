@@ -8,7 +8,13 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{certs::write_private, fleet::Fleet, plane::Ground};
+use crate::{
+    callers::Callers,
+    certs::write_private,
+    fleet::Fleet,
+    node::{self, Node},
+    plane::Ground,
+};
 
 /// The variables of one fleet.
 #[derive(Debug)]
@@ -32,10 +38,8 @@ impl Environment {
             bin: bin.to_owned(),
         };
         this.path("FLEET_DIR", &ground.dir);
-        this.path("KUBECONFIG", &fleet.kubeconfig);
-        this.path("FLEET_USER_KUBECONFIG", &fleet.user_kubeconfig);
-        this.path("FLEET_ADMIN_TOKEN_FILE", &fleet.admin_token_file);
-        this.path("FLEET_USER_TOKEN_FILE", &fleet.user_token_file);
+        this.path("KUBECONFIG", &fleet.host.kubeconfig);
+        this.callers(&fleet.callers);
         this.path("FLEET_CA", &ground.ca.identity.cert_file);
         this.path("FLEET_CA_KEY", &ground.ca.identity.key_file);
         this.path("FLEET_SA_KEY", &ground.token_key.private_file);
@@ -44,7 +48,28 @@ impl Environment {
         this.server(fleet);
         this.host(fleet);
         this.members(fleet);
+        this.node(&fleet.node);
         Ok(this)
+    }
+
+    fn callers(&mut self, callers: &Callers) {
+        self.path("FLEET_ADMIN_KUBECONFIG", &callers.admin_kubeconfig);
+        self.path("FLEET_ADMIN_TOKEN_FILE", &callers.admin_token);
+        self.path("FLEET_USER_KUBECONFIG", &callers.user_kubeconfig);
+        self.path("FLEET_USER_TOKEN_FILE", &callers.user_token);
+    }
+
+    /// A node that was wished for and is not there leaves its reason, for tests to tell.
+    fn node(&mut self, node: &Node) {
+        match node {
+            Node::Running => {
+                self.set("FLEET_NODE", "1");
+                self.set("FLEET_NODE_NAME", node::NAME);
+                self.set("FLEET_NODE_IMAGE", node::IMAGE);
+            }
+            Node::Absent(Some(reason)) => self.set("FLEET_NODE_ABSENT", reason),
+            Node::Absent(None) => {}
+        }
     }
 
     fn server(&mut self, fleet: &Fleet) {
@@ -82,7 +107,7 @@ impl Environment {
         }
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+    fn set(&mut self, name: &str, value: impl Into<String>) {
         self.variables.push((name.to_owned(), value.into()));
     }
 

@@ -8,15 +8,17 @@ use serde_json::Value;
 use tokio::time::{Duration, Instant};
 
 use crate::{
-    certs::{Authority, Identity, write_private},
-    kubeconfig::Kubeconfig,
+    callers::Callers,
+    certs::{Authority, Identity},
+    node::{Choice, Node},
     objects,
     plane::{Ground, Plane, PlaneSpec, Reach, ready},
     server::{Server, Storage},
 };
 
 const AVAILABLE_LIMIT: Duration = Duration::from_secs(60);
-const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
+/// Where the host serves the clusters.
+pub(crate) const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -24,7 +26,8 @@ pub(crate) struct FleetSpec {
     pub(crate) members: u8,
     pub(crate) storage: Storage,
     /// Whether member1 gets a real node.
-    pub(crate) member1: Reach,
+    pub(crate) node: Choice,
+    /// The server's program.
     pub(crate) binary: PathBuf,
 }
 
@@ -33,12 +36,18 @@ pub(crate) struct FleetSpec {
 pub(crate) struct Fleet {
     pub(crate) host: Plane,
     pub(crate) members: Vec<Plane>,
+    pub(crate) node: Node,
     pub(crate) server: Server,
     pub(crate) front_proxy: Identity,
-    pub(crate) admin_token_file: PathBuf,
-    pub(crate) user_token_file: PathBuf,
-    pub(crate) kubeconfig: PathBuf,
-    pub(crate) user_kubeconfig: PathBuf,
+    pub(crate) callers: Callers,
+}
+
+/// A member that is not registered yet.
+struct Candidate {
+    plane: Plane,
+    node: Node,
+    /// Of the member's impersonator.
+    token: String,
 }
 
 // === impl Fleet ===
@@ -47,106 +56,84 @@ impl Fleet {
     /// Starts everything, host and members side by side.
     pub(crate) async fn start(ground: &Ground, spec: FleetSpec) -> Result<Self> {
         let start = Instant::now();
-        let front_proxy_ca = Authority::new(&ground.pki(), "front-proxy-ca")?;
-        let front_proxy = front_proxy_ca.client("front-proxy", "front-proxy-client", None)?;
-        let front = Some((front_proxy_ca.identity, front_proxy.clone()));
-        let host = async {
-            let spec_host = PlaneSpec {
-                name: "host".to_owned(),
-                reach: Reach::Loopback,
-                front_proxy: front,
-            };
-            let host = Plane::start(ground, spec_host).await?;
-            ready("host", start);
-            objects::create(&host.client, &objects::host()).await?;
-            let server = Server::start(ground, &host, spec.binary, spec.storage).await?;
-            ready("server", start);
-            register_server(&host, &server, &ground.ca.identity.cert).await?;
-            ready("the host's APIService v1alpha1.cluster.karmada.io", start);
-            Ok((host, server))
-        };
-        let members = try_join_all((1..=spec.members).map(|i| {
-            let reach = if i == 1 {
-                spec.member1
-            } else {
-                Reach::Loopback
-            };
-            start_member(ground, format!("member{i}"), reach, start)
-        }));
-        let ((host, server), members) = futures::try_join!(host, members)?;
-        for (member, token) in &members {
-            let ca = &ground.ca.identity.cert;
-            let objects = objects::registration(&member.name, &member.url, token, ca);
-            objects::create(&host.client, &objects).await?;
-        }
-        let members = members.into_iter().map(|(member, _)| member).collect();
-        Self::hand_out(ground, host, members, server, front_proxy).await
-    }
-
-    /// Tokens and kubeconfigs for the two callers.
-    async fn hand_out(
-        ground: &Ground,
-        host: Plane,
-        members: Vec<Plane>,
-        server: Server,
-        front_proxy: Identity,
-    ) -> Result<Self> {
-        let admin = objects::token(&host.client, "default", "admin").await?;
-        let user = objects::token(&host.client, "default", "user").await?;
-        let file = |name: &str| ground.dir.join(name);
-        let (admin_token_file, user_token_file) = (file("admin.token"), file("user.token"));
-        write_private(&admin_token_file, &admin)?;
-        write_private(&user_token_file, &user)?;
-        let user_kubeconfig = file("user.kubeconfig");
-        let mut config = Kubeconfig::new(&ground.ca.identity.cert)
-            .cluster("host", &host.url, None)
-            .token("user", &user)
-            .context("host", "user", "host");
+        let authority = Authority::new(&ground.pki(), "front-proxy-ca")?;
+        let front_proxy = authority.client("front-proxy", "front-proxy-client", None)?;
+        let front = (authority.identity, front_proxy.clone());
+        let none = Choice::Without(None);
+        let members = (1..=spec.members).map(|i| {
+            let node = if i == 1 { &spec.node } else { &none };
+            Candidate::start(ground, format!("member{i}"), node, start)
+        });
+        let host = start_host(ground, &spec, front, start);
+        let ((host, server), members) = futures::try_join!(host, try_join_all(members))?;
         for member in &members {
-            let name = &member.name;
-            config = config
-                .cluster(name, &proxy_url(&host.url, name), None)
-                .context(name, "user", name);
+            member.register(ground, &host).await?;
         }
-        config.write(&user_kubeconfig)?;
-        let kubeconfig = host.kubeconfig.clone();
+        let node = members
+            .first()
+            .map_or(Node::Absent(None), |member| member.node.clone());
+        let members: Vec<Plane> = members.into_iter().map(|member| member.plane).collect();
+        let callers = Callers::make(ground, &host, &members).await?;
         Ok(Self {
             host,
             members,
+            node,
             server,
             front_proxy,
-            admin_token_file,
-            user_token_file,
-            kubeconfig,
-            user_kubeconfig,
+            callers,
         })
     }
 }
 
-/// A member's address at the host.
-pub(crate) fn proxy_url(host: &str, member: &str) -> String {
-    format!("{host}{CLUSTERS}/{member}/proxy")
+// === impl Candidate ===
+
+impl Candidate {
+    async fn start(ground: &Ground, name: String, choice: &Choice, start: Instant) -> Result<Self> {
+        let spec = PlaneSpec {
+            name,
+            reach: choice.reach(),
+            front_proxy: None,
+        };
+        let plane = Plane::start(ground, spec).await?;
+        objects::create(&plane.client, &objects::member(&plane.name)).await?;
+        let token = objects::token(&plane.client, objects::CLUSTERS, objects::IMPERSONATOR).await?;
+        ready(&plane.name, start);
+        let node = choice.start(ground, &plane).await?;
+        if node == Node::Running {
+            ready("member1's node", start);
+        }
+        Ok(Self { plane, node, token })
+    }
+
+    async fn register(&self, ground: &Ground, host: &Plane) -> Result<()> {
+        let ca = &ground.ca.identity.cert;
+        let Plane { name, url, .. } = &self.plane;
+        let objects = objects::registration(name, url, &self.token, ca);
+        objects::create(&host.client, &objects)
+            .await
+            .with_context(|| format!("register {name}"))
+    }
 }
 
-async fn start_member(
+async fn start_host(
     ground: &Ground,
-    name: String,
-    reach: Reach,
+    spec: &FleetSpec,
+    front_proxy: (Identity, Identity),
     start: Instant,
-) -> Result<(Plane, String)> {
-    let member = Plane::start(
-        ground,
-        PlaneSpec {
-            name,
-            reach,
-            front_proxy: None,
-        },
-    )
-    .await?;
-    objects::create(&member.client, &objects::member(&member.name)).await?;
-    let token = objects::token(&member.client, objects::CLUSTERS, objects::IMPERSONATOR).await?;
-    ready(&member.name, start);
-    Ok((member, token))
+) -> Result<(Plane, Server)> {
+    let host = PlaneSpec {
+        name: "host".to_owned(),
+        reach: Reach::Loopback,
+        front_proxy: Some(front_proxy),
+    };
+    let host = Plane::start(ground, host).await?;
+    ready("host", start);
+    objects::create(&host.client, &objects::host()).await?;
+    let server = Server::start(ground, &host, spec.binary.clone(), spec.storage).await?;
+    ready("server", start);
+    register_server(&host, &server, &ground.ca.identity.cert).await?;
+    ready("the host's APIService", start);
+    Ok((host, server))
 }
 
 /// Registers the server at the host and waits until the host finds it available.

@@ -7,7 +7,7 @@
 
 use std::{
     fs,
-    io::{BufRead, Write},
+    io::{BufRead, ErrorKind, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -105,6 +105,18 @@ impl Remove {
         }
     }
 
+    /// Again for a while: what was just ended may need a moment to let go.
+    fn insist(&self) -> std::io::Result<()> {
+        for _ in 0..PATIENCE {
+            match self.carry_out() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(_) => sleep(Duration::from_millis(100)),
+            }
+        }
+        self.carry_out()
+    }
+
     fn carry_out(&self) -> std::io::Result<()> {
         match self {
             Self::Contents(path) => {
@@ -130,11 +142,8 @@ pub(crate) fn main(run: &str) -> Result<()> {
     let removals: Vec<Remove> = lines.filter_map(|line| Remove::decode(&line)).collect();
     end_marked(run);
     for what in removals {
-        match what.carry_out() {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                crate::ui::warn(format_args!("cannot remove {}: {error}", what.encode()));
-            }
-            _ => {}
+        if let Err(error) = what.insist() {
+            crate::ui::warn(format_args!("cannot remove {}: {error}", what.encode()));
         }
     }
     Ok(())
@@ -143,9 +152,12 @@ pub(crate) fn main(run: &str) -> Result<()> {
 /// SIGTERM to every process of the run, then SIGKILL to those that stay.
 fn end_marked(run: &str) {
     let mark = format!("{MARK}={run}");
+    let mut empty = 0;
     for round in 0..PATIENCE * 2 {
         let marked = marked(&mark);
-        if marked.is_empty() {
+        // A process shows no environment for an instant while it becomes its program.
+        empty = if marked.is_empty() { empty + 1 } else { 0 };
+        if empty == 2 {
             return;
         }
         let signal = if round < PATIENCE {
@@ -153,10 +165,8 @@ fn end_marked(run: &str) {
         } else {
             Signal::KILL
         };
-        if round == 0 || round >= PATIENCE {
-            for pid in marked {
-                kill_process(pid, signal).ok();
-            }
+        for pid in marked {
+            kill_process(pid, signal).ok();
         }
         sleep(Duration::from_millis(100));
     }
@@ -179,7 +189,7 @@ fn marked(mark: &str) -> Vec<Pid> {
     pids.filter(|pid| Some(*pid) != own).collect()
 }
 
-/// Children first; a group that was just emptied may need a moment.
+/// Those below it first.
 fn remove_groups(path: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -187,15 +197,7 @@ fn remove_groups(path: &Path) -> std::io::Result<()> {
             remove_groups(&entry.path())?;
         }
     }
-    let mut last = fs::remove_dir(path);
-    for _ in 0..20 {
-        if last.is_ok() {
-            break;
-        }
-        sleep(Duration::from_millis(100));
-        last = fs::remove_dir(path);
-    }
-    last
+    fs::remove_dir(path)
 }
 
 #[cfg(test)]

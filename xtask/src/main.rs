@@ -3,14 +3,18 @@
 //! Everything runs on one thread: children die with the thread that started them.
 
 mod assets;
+mod callers;
 mod cargo;
 mod certs;
 mod client;
+mod command;
 mod environment;
 mod fleet;
 mod guard;
 mod hints;
 mod kubeconfig;
+mod lint;
+mod node;
 mod objects;
 mod plane;
 mod ports;
@@ -18,6 +22,8 @@ mod process;
 mod server;
 mod signals;
 mod state;
+mod suites;
+mod tidy;
 mod ui;
 mod up;
 
@@ -28,6 +34,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     cargo::Profile,
+    node::Wish,
     server::{ServerBinary, Storage},
     state::Afterwards,
     up::UpSpec,
@@ -45,6 +52,29 @@ struct Cli {
 enum Command {
     /// Start a host, members and the server; run a command among them or wait for Ctrl-C.
     Up(UpArgs),
+    /// Run every test: unit, in-process, and end to end on real clusters.
+    Test {
+        /// Fail where the machine cannot have a real node, instead of leaving its tests out.
+        #[arg(long)]
+        require_node: bool,
+    },
+    /// Run the end-to-end tests alone.
+    E2e {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+        /// Fail where the machine cannot have a real node, instead of leaving its tests out.
+        #[arg(long)]
+        require_node: bool,
+    },
+    /// Measure on real members, as ratios against direct access in the same run.
+    Bench {
+        /// Only this bench.
+        name: Option<String>,
+    },
+    /// Check layers, sizes, heads and manifests.
+    Tidy,
+    /// Check formatting, clippy, documentation links, and tidy.
+    Lint,
     #[command(name = "__guard", hide = true)]
     Guard { run: String },
     #[command(name = "__child", hide = true)]
@@ -60,6 +90,9 @@ struct UpArgs {
     /// How many member clusters.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=20))]
     members: u8,
+    /// Give member1 a real node (containerd and a kubelet) where the machine allows it.
+    #[arg(long)]
+    node: bool,
     /// Where the server keeps the clusters.
     #[arg(long, value_enum, default_value_t = Storage::Embedded)]
     storage: Storage,
@@ -93,10 +126,26 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up(args) => block_on(up::run(args.spec())),
+        Command::Test { require_node } => block_on(suites::test(wish(require_node))),
+        Command::E2e {
+            filter,
+            require_node,
+        } => block_on(suites::e2e(filter, wish(require_node))),
+        Command::Bench { name } => block_on(suites::bench(name)),
+        Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Command::Guard { run } => guard::main(&run).map(|()| ExitCode::SUCCESS),
         Command::Child { parent, program } => {
             process::become_child(parent, &program).map(|()| ExitCode::SUCCESS)
         }
+    }
+}
+
+fn wish(require_node: bool) -> Wish {
+    if require_node {
+        Wish::Required
+    } else {
+        Wish::Possible
     }
 }
 
@@ -115,6 +164,7 @@ impl UpArgs {
     fn spec(self) -> UpSpec {
         UpSpec {
             members: self.members,
+            node: if self.node { Wish::Possible } else { Wish::No },
             storage: self.storage,
             dir: self.dir,
             afterwards: if self.keep {

@@ -9,6 +9,7 @@ use crate::{
     assets::Assets,
     certs::{Authority, Identity, TokenKey},
     client::Client,
+    guard::Guard,
     kubeconfig::Kubeconfig,
     ports::Ports,
     process::{Process, Processes, Program, Tier},
@@ -24,6 +25,7 @@ pub(crate) struct Ground {
     /// The run's state directory.
     pub(crate) dir: PathBuf,
     pub(crate) assets: Assets,
+    pub(crate) guard: Guard,
     pub(crate) ports: Ports,
     pub(crate) processes: Processes,
     /// Signs everything that listens.

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-const FIRST: u16 = 20_000;
+pub(crate) const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 /// Coprime to `COUNT`: the walk visits every port once.
 const STRIDE: u16 = 7_919;

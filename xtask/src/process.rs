@@ -36,6 +36,7 @@ const LOG_LINES: usize = 20;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Tier {
     Server,
+    /// Killed at once: it is the first process of namespaces that vanish with it.
     Node,
     Apiserver,
     Etcd,
@@ -191,7 +192,12 @@ impl Process {
     }
 
     async fn stop(&self) {
-        for signal in [Signal::TERM, Signal::KILL] {
+        let gently = self.tier != Tier::Node;
+        for signal in gently
+            .then_some(Signal::TERM)
+            .into_iter()
+            .chain([Signal::KILL])
+        {
             let Some(pid) = Pid::from_raw(self.pid.cast_signed()) else {
                 return;
             };

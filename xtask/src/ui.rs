@@ -39,6 +39,11 @@ pub(crate) fn warn(text: impl Display) {
     eprintln!("{} {text}", paint(YELLOW, "warning:"));
 }
 
+/// Something that must be changed.
+pub(crate) fn failure(text: impl Display) {
+    eprintln!("{} {text}", paint(RED, "fail:"));
+}
+
 /// The reason why the command failed, with its causes on lines of their own.
 pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("{} {error}", paint(RED, "error:"));

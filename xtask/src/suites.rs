@@ -1,0 +1,71 @@
+//! The tests and benches, and the fleet that some of them need.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::Result;
+
+use crate::{
+    cargo::{self, Profile},
+    node::Wish,
+    server::{ServerBinary, Storage},
+    state::Afterwards,
+    ui,
+    up::{self, UpSpec},
+};
+
+/// The package of end-to-end tests and benches.
+const TESTS: &str = "fleetgate-tests";
+
+/// Unit and in-process tests, then the end-to-end tests.
+pub(crate) async fn test(node: Wish) -> Result<ExitCode> {
+    ui::step("unit and in-process tests");
+    cargo::run(&["test", "--workspace", "--exclude", TESTS])?;
+    e2e(None, node).await
+}
+
+/// The end-to-end tests whose name contains `filter`, in a fleet of two members.
+pub(crate) async fn e2e(filter: Option<String>, node: Wish) -> Result<ExitCode> {
+    ui::step("end-to-end tests");
+    // Compiled first, so that what does not compile is told before a fleet starts.
+    let build = ["test", "--package", TESTS, "--test", "e2e"];
+    cargo::run(&[&build[..], &["--no-run"]].concat())?;
+    let command = cargo_command(&build, filter);
+    up::run(spec(command, node, Profile::Dev)).await
+}
+
+/// The bench `name`, or all, with everything optimised.
+pub(crate) async fn bench(name: Option<String>) -> Result<ExitCode> {
+    cargo::run(&["build", "--release", "--package", TESTS, "--bin", "bench"])?;
+    let run = [
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        TESTS,
+        "--bin",
+        "bench",
+    ];
+    up::run(spec(cargo_command(&run, name), Wish::No, Profile::Release)).await
+}
+
+fn spec(command: Vec<OsString>, node: Wish, profile: Profile) -> UpSpec {
+    UpSpec {
+        members: 2,
+        node,
+        storage: Storage::Embedded,
+        dir: None,
+        afterwards: Afterwards::Remove,
+        server: ServerBinary::Build(profile),
+        command,
+    }
+}
+
+/// Cargo with `args`, and `word` handed on to the program that it runs.
+fn cargo_command(args: &[&str], word: Option<String>) -> Vec<OsString> {
+    let manifest = cargo::workspace().join("Cargo.toml");
+    let mut command = vec![cargo::program()];
+    command.extend(args.iter().map(OsString::from));
+    command.extend(["--manifest-path".into(), manifest.into(), "--".into()]);
+    command.extend(word.map(OsString::from));
+    command
+}
