@@ -11,15 +11,17 @@ mod internal;
 mod member;
 mod mutation;
 mod quantity;
+mod structure;
 mod types;
 mod validation;
 
 pub use mutation::{ResourceModeling, canonicalize, prepare_for_create, prepare_for_update};
 pub use quantity::{ParseQuantityError, Quantity};
+pub use structure::STRUCTURE;
 pub use types::{
     API_VERSION, AllocatableModeling, ApiEnablement, ApiResource, Cluster, ClusterList,
     ClusterSpec, ClusterStatus, Condition, GROUP, KIND, LIST_KIND, LocalSecretReference,
     NO_EXECUTE, NO_SCHEDULE, NodeSummary, PULL, PUSH, READY, RESOURCE, ResourceList, ResourceModel,
     ResourceModelRange, ResourceSummary, SINGULAR, Taint, VERSION,
 };
-pub use validation::{validate, validate_update};
+pub use validation::{validate, validate_status, validate_update};

@@ -12,6 +12,9 @@ use fleetgate_model::ClusterName;
 
 use crate::{Cluster, ClusterSpec, LocalSecretReference, PULL, PUSH, internal::InternalSpec};
 
+/// What a condition may say.
+const CONDITION_STATUSES: [&str; 3] = ["False", "True", "Unknown"];
+
 /// What is wrong with `cluster` as a new one, defaults set and models in order.
 pub fn validate(cluster: &Cluster) -> Vec<FieldError> {
     let mut errors = validate_object_meta(&cluster.metadata, name_errors);
@@ -23,6 +26,28 @@ pub fn validate(cluster: &Cluster) -> Vec<FieldError> {
 pub fn validate_update(cluster: &Cluster, old: &Cluster) -> Vec<FieldError> {
     let mut errors = validate_object_meta_update(&cluster.metadata, &old.metadata);
     errors.extend(validate(cluster));
+    errors
+}
+
+/// What is wrong with the status of `cluster`: conditions that nobody could read. Karmada looks at
+/// nothing here.
+pub fn validate_status(cluster: &Cluster) -> Vec<FieldError> {
+    let path = Path::new("status").child("conditions");
+    let mut errors = Vec::new();
+    for (at, condition) in cluster.status.conditions.iter().enumerate() {
+        let path = path.index(at);
+        if condition.r#type.is_empty() {
+            errors.push(FieldError::required(&path.child("type"), ""));
+        }
+        if !CONDITION_STATUSES.contains(&&*condition.status) {
+            let path = path.child("status");
+            errors.push(FieldError::not_supported(
+                &path,
+                &condition.status,
+                &CONDITION_STATUSES,
+            ));
+        }
+    }
     errors
 }
 

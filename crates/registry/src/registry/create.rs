@@ -1,0 +1,143 @@
+//! Creation.
+
+use std::sync::Arc;
+
+use fleetgate_apimachinery::{
+    go,
+    meta::Time,
+    options::{CreateOptions, DryRun},
+    status::{Status, StatusDetails},
+    validation::validate_object_meta,
+};
+use fleetgate_storage::{Range, Write};
+
+use super::{Outcome, Registry, metadata};
+use crate::{
+    Object, Stored, Strategy,
+    error::status,
+    names::{generate, path_segment_errors},
+    stored::encode,
+};
+
+/// How many names are made up before the caller is told that they are all taken.
+const NAME_ATTEMPTS: usize = 8;
+
+// === impl Registry ===
+
+impl<S: Strategy> Registry<S> {
+    /// Creates `object`, under a name of its own or one made from `generateName`. What the caller
+    /// says of status, uid, times and generation is ignored. `field_manager` of the `options` is
+    /// the manager to be recorded, with the default already in place.
+    ///
+    /// # Errors
+    /// 409 where the name is taken, 422 for what is not valid, and those of the store.
+    pub async fn create(
+        &self,
+        mut object: S::Object,
+        options: &CreateOptions,
+    ) -> Result<Arc<Stored<S::Object>>, Status> {
+        let now = Time::now();
+        metadata::fill(object.metadata_mut(), now);
+        metadata::dedup_owners(object.metadata_mut());
+        let object = self.own_new(object, options)?;
+        let generated =
+            object.metadata().name.is_empty() && !object.metadata().generate_name.is_empty();
+        if !generated {
+            return self.create_once(object, options, now).await;
+        }
+        for _ in 1..NAME_ATTEMPTS {
+            let named = with_generated_name(object.clone());
+            match self.create_once(named, options, now).await {
+                Err(status) if status.reason == "AlreadyExists" => {}
+                done => return done,
+            }
+        }
+        let named = with_generated_name(object);
+        let name = named.metadata().name.clone();
+        self.create_once(named, options, now)
+            .await
+            .map_err(|status| {
+                if status.reason == "AlreadyExists" {
+                    self.no_unique_name(&name)
+                } else {
+                    status
+                }
+            })
+    }
+
+    async fn create_once(
+        &self,
+        mut object: S::Object,
+        options: &CreateOptions,
+        now: Time,
+    ) -> Result<Arc<Stored<S::Object>>, Status> {
+        self.strategy.prepare_for_create(&mut object);
+        self.check_new(&object)?;
+        self.strategy.canonicalize(&mut object, now);
+        if !object.metadata().resource_version.is_empty() {
+            let message = "resourceVersion should not be set on objects to be created";
+            return Err(Status::failure(500, "", message));
+        }
+        let name = object.metadata().name.clone();
+        let key = self.key(&name)?;
+        if options.dry_run == DryRun::All {
+            let found = self
+                .store
+                .range(Range::key(key))
+                .await
+                .map_err(|e| status(&e))?;
+            return match found.items.first() {
+                Some(kv) => Err(self.exists(&name, Some(&*self.read(kv)?))),
+                None => Ok(Arc::new(Stored::new(object, 0, self.strategy.names()))),
+            };
+        }
+        let value = encode(&object, self.strategy.names()).map_err(Status::internal)?;
+        match self.write(Write::Create { key, value }).await? {
+            Outcome::Committed { revision } => Ok(Arc::new(Stored::new(
+                object,
+                revision,
+                self.strategy.names(),
+            ))),
+            Outcome::Lost { current } => Err(self.exists(&name, current.as_deref())),
+        }
+    }
+
+    /// Validates a new object: the rules of the kind first, for they say more.
+    fn check_new(&self, object: &S::Object) -> Result<(), Status> {
+        let mut errors = self.strategy.validate(object);
+        if errors.is_empty() {
+            errors = validate_object_meta(object.metadata(), path_segment_errors);
+        }
+        self.refuse_invalid(object, &errors)
+    }
+
+    fn exists(&self, name: &str, current: Option<&Stored<S::Object>>) -> Status {
+        let mut status = Status::already_exists(self.strategy.names().group_resource(), name);
+        if current.is_some_and(|it| it.object().metadata().deletion_timestamp.is_some()) {
+            status.message = format!("object is being deleted: {}", status.message);
+        }
+        status
+    }
+
+    fn no_unique_name(&self, name: &str) -> Status {
+        let resource = self.strategy.names().group_resource();
+        let message = format!(
+            "{resource} {} already exists, the server was not able to generate a unique name for \
+             the object",
+            go::quote(name)
+        );
+        Status::failure(409, "AlreadyExists", message).with_details(StatusDetails {
+            name: name.to_owned(),
+            group: resource.group.to_owned(),
+            kind: resource.resource.to_owned(),
+            retry_after_seconds: 1,
+            ..StatusDetails::default()
+        })
+    }
+}
+
+fn with_generated_name<O: Object>(mut object: O) -> O {
+    let metadata = object.metadata_mut();
+    metadata.name = generate(&metadata.generate_name);
+    object
+}

@@ -1,0 +1,169 @@
+//! Objects as the store keeps them and as clients read them.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use fleetgate_apimachinery::json;
+use fleetgate_storage::KeyValue;
+
+use crate::{Object, strategy::Names};
+
+/// An object at one revision of the store, with its JSON, written once and shared by all readers.
+#[derive(Debug)]
+pub struct Stored<O> {
+    object: O,
+    revision: i64,
+    names: &'static Names,
+    json: OnceLock<Bytes>,
+}
+
+/// A value in the store that is no such object.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the value at {key}, revision {revision}")]
+pub(crate) struct DecodeError {
+    key: String,
+    revision: i64,
+    #[source]
+    source: serde_json::Error,
+}
+
+/// `object` as it is stored: with its type, without its resource version, and with a line feed.
+///
+/// # Errors
+/// If the object cannot be written as JSON.
+pub(crate) fn encode<O: Object>(object: &O, names: &Names) -> serde_json::Result<Bytes> {
+    let mut object = object.clone();
+    object.set_type(names.kind, names.api_version);
+    let metadata = object.metadata_mut();
+    metadata.resource_version.clear();
+    metadata.self_link.clear();
+    let mut bytes = json::to_vec(&object)?;
+    bytes.push(b'\n');
+    Ok(bytes.into())
+}
+
+/// Reads what the store keeps.
+pub(crate) fn decode<O: Object>(
+    kv: &KeyValue,
+    names: &'static Names,
+) -> Result<Arc<Stored<O>>, DecodeError> {
+    let object = serde_json::from_slice(&kv.value).map_err(|source| DecodeError {
+        key: kv.key.clone(),
+        revision: kv.mod_revision,
+        source,
+    })?;
+    Ok(Arc::new(Stored::new(object, kv.mod_revision, names)))
+}
+
+// === impl Stored ===
+
+impl<O: Object> Stored<O> {
+    /// `object` as of `revision`; 0 is a revision that was never stored.
+    pub(crate) fn new(mut object: O, revision: i64, names: &'static Names) -> Self {
+        object.set_type(names.kind, names.api_version);
+        object.metadata_mut().resource_version = match revision {
+            0 => String::new(),
+            revision => revision.to_string(),
+        };
+        Self {
+            object,
+            revision,
+            names,
+            json: OnceLock::new(),
+        }
+    }
+
+    /// The same object as of another revision, as in the event of its deletion.
+    pub(crate) fn at(&self, revision: i64) -> Self {
+        Self::new(self.object.clone(), revision, self.names)
+    }
+
+    /// The object, with `kind`, `apiVersion` and `metadata.resourceVersion`.
+    pub const fn object(&self) -> &O {
+        &self.object
+    }
+
+    /// `metadata.resourceVersion` as a number; 0 for an object that was never stored.
+    pub const fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        &self.object.metadata().name
+    }
+
+    /// The object as compact JSON, as it stands in answers and events.
+    pub fn json(&self) -> Bytes {
+        self.json
+            .get_or_init(|| json::to_vec(&self.object).unwrap_or_default().into())
+            .clone()
+    }
+
+    /// The JSON of the object as an item of a list, without the opening brace: there, neither
+    /// `kind` nor `apiVersion` is written.
+    pub fn item_json_after_brace(&self) -> Bytes {
+        let Names {
+            kind, api_version, ..
+        } = self.names;
+        let types = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","#).len();
+        let json = self.json();
+        json.slice(types.min(json.len())..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fleetgate_api::Cluster;
+
+    use super::{Stored, decode, encode};
+    use crate::{Object, cluster::CLUSTERS};
+
+    fn kv(value: &str) -> fleetgate_storage::KeyValue {
+        fleetgate_storage::KeyValue {
+            key: "/registry/x".to_owned(),
+            value: value.to_owned().into(),
+            create_revision: 3,
+            mod_revision: 7,
+            version: 1,
+        }
+    }
+
+    const VALUE: &str = concat!(
+        r#"{"kind":"Cluster","apiVersion":"cluster.karmada.io/v1alpha1","metadata":{"name":"a"},"#,
+        r#""spec":{"syncMode":"Push"},"status":{}}"#,
+        "\n"
+    );
+
+    #[test]
+    fn the_resource_version_is_served_and_not_stored() {
+        let stored = decode::<Cluster>(&kv(VALUE), &CLUSTERS).expect("a cluster");
+        assert_eq!(stored.object().metadata().resource_version, "7");
+        assert_eq!(stored.revision(), 7);
+        assert!(
+            stored
+                .json()
+                .windows(20)
+                .any(|part| part == br#""resourceVersion":"7"#)
+        );
+        let again = encode(stored.object(), &CLUSTERS).expect("a cluster serializes");
+        assert_eq!(again, VALUE);
+    }
+
+    #[test]
+    fn an_item_is_the_object_without_its_type() {
+        let stored = Stored::new(Cluster::default(), 1, &CLUSTERS);
+        let item = stored.item_json_after_brace();
+        let want = r#""metadata":{"resourceVersion":"1"},"spec":{"syncMode":""},"status":{}}"#;
+        assert_eq!(item, want);
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_with_its_key() {
+        let error = decode::<Cluster>(&kv("k8s:enc:…"), &CLUSTERS).expect_err("no JSON");
+        assert_eq!(
+            error.to_string(),
+            "cannot read the value at /registry/x, revision 7"
+        );
+    }
+}
