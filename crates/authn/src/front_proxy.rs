@@ -1,0 +1,290 @@
+//! The user that a front proxy names in headers, believed only with the proxy's own certificate.
+
+use std::sync::Arc;
+
+use fleetgate_model::{PeerCertificates, User};
+use fleetgate_tls::client_ca::ClientCa;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, InvalidHeaderName as BadName},
+};
+use percent_encoding::percent_decode_str;
+
+use crate::{authenticator::BadCredential, client_certificate};
+
+/// The headers in which a front proxy tells who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// The first that is there and not empty is the name.
+    user: Vec<HeaderName>,
+    /// The first that is there and not empty is the uid.
+    uid: Vec<HeaderName>,
+    /// Each value of each is a group.
+    group: Vec<HeaderName>,
+    /// What follows the prefix, in lower case, is the key of an extra.
+    extra_prefixes: Vec<String>,
+}
+
+/// A name that no header can have.
+#[derive(Debug, thiserror::Error)]
+#[error("{name:?} is not the name of a header")]
+pub struct InvalidHeaderName {
+    /// The name.
+    pub name: String,
+    #[source]
+    source: BadName,
+}
+
+/// A front proxy: the CA that vouches for it, the names it may have, and the headers it sets.
+#[derive(Debug)]
+pub(crate) struct FrontProxy {
+    pub(crate) ca: Arc<ClientCa>,
+    /// Common names; none means any.
+    pub(crate) allowed_names: Vec<String>,
+    pub(crate) headers: HeaderNames,
+}
+
+/// Removes every header by which a front proxy, ours or anybody's, tells who is calling.
+pub(crate) fn strip(headers: &mut HeaderMap, configured: Option<&HeaderNames>) {
+    let claims = |name: &HeaderName| {
+        name == AUTHORIZATION
+            || name.as_str().starts_with("x-remote-")
+            || configured.is_some_and(|names| names.contain(name))
+    };
+    let found: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| claims(name))
+        .cloned()
+        .collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
+
+// === impl HeaderNames ===
+
+impl HeaderNames {
+    /// Reads the four lists of names, as the flags `--requestheader-*-headers` and
+    /// `--requestheader-extra-headers-prefix` give them, in this order.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderName`] with the first that is not one.
+    pub fn parse(
+        user: &[String],
+        uid: &[String],
+        group: &[String],
+        extra_prefixes: &[String],
+    ) -> Result<Self, InvalidHeaderName> {
+        let prefixes = names(extra_prefixes)?;
+        Ok(Self {
+            user: names(user)?,
+            uid: names(uid)?,
+            group: names(group)?,
+            extra_prefixes: prefixes
+                .iter()
+                .map(|name| name.as_str().to_owned())
+                .collect(),
+        })
+    }
+
+    fn contain(&self, name: &HeaderName) -> bool {
+        [&self.user, &self.uid, &self.group]
+            .iter()
+            .any(|names| names.contains(name))
+            || self
+                .extra_prefixes
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix))
+    }
+
+    fn user_in(&self, headers: &HeaderMap) -> Result<Option<User>, BadCredential> {
+        let name = first(headers, &self.user)?;
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let values = self.group.iter().flat_map(|header| headers.get_all(header));
+        Ok(Some(User {
+            name,
+            uid: first(headers, &self.uid)?,
+            groups: values.map(text).collect::<Result<_, _>>()?,
+            extra: self.extra_in(headers)?,
+        }))
+    }
+
+    fn extra_in(&self, headers: &HeaderMap) -> Result<Vec<(String, Vec<String>)>, BadCredential> {
+        let mut extra = std::collections::BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in headers {
+            for prefix in &self.extra_prefixes {
+                if let Some(key) = name.as_str().strip_prefix(prefix) {
+                    extra.entry(unescape(key)).or_default().push(text(value)?);
+                }
+            }
+        }
+        Ok(extra.into_iter().collect())
+    }
+}
+
+fn names(texts: &[String]) -> Result<Vec<HeaderName>, InvalidHeaderName> {
+    let name = |text: &String| {
+        text.trim()
+            .parse::<HeaderName>()
+            .map_err(|source| InvalidHeaderName {
+                name: text.clone(),
+                source,
+            })
+    };
+    texts.iter().map(name).collect()
+}
+
+fn first(headers: &HeaderMap, names: &[HeaderName]) -> Result<String, BadCredential> {
+    let mut values = names.iter().filter_map(|name| headers.get(name));
+    values
+        .find(|value| !value.is_empty())
+        .map_or_else(|| Ok(String::new()), text)
+}
+
+/// The value as text. Names may hold any UTF-8, so this is not `to_str`.
+fn text(value: &HeaderValue) -> Result<String, BadCredential> {
+    String::from_utf8(value.as_bytes().to_vec()).map_err(|_| BadCredential)
+}
+
+/// A key with its percent escapes undone, or as it is if one of them is broken, as Go does.
+fn unescape(key: &str) -> String {
+    let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = key.as_bytes();
+    let whole = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'%')
+        .all(|(at, _)| hex(bytes.get(at + 1)) && hex(bytes.get(at + 2)));
+    match percent_decode_str(key).decode_utf8() {
+        Ok(decoded) if whole => decoded.into_owned(),
+        Ok(_) | Err(_) => key.to_owned(),
+    }
+}
+
+// === impl FrontProxy ===
+
+impl FrontProxy {
+    /// The user that `headers` name, if `peer` is this front proxy. A front proxy that names nobody
+    /// is a caller like any other.
+    pub(crate) fn identify(
+        &self,
+        peer: &PeerCertificates,
+        headers: &HeaderMap,
+    ) -> Result<Option<User>, BadCredential> {
+        let Some(identity) = client_certificate::verify(&self.ca, peer)? else {
+            return Ok(None);
+        };
+        if !self.allowed_names.is_empty() && !self.allowed_names.contains(&identity.common_name) {
+            return Err(BadCredential);
+        }
+        self.headers.user_in(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{BadCredential, HeaderNames, User, strip, unescape};
+
+    fn list(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    fn names() -> HeaderNames {
+        HeaderNames::parse(
+            &list(&["X-Remote-User", "X-Other-User"]),
+            &list(&["X-Remote-Uid"]),
+            &list(&["X-Remote-Group", "X-Other-Group"]),
+            &list(&["X-Remote-Extra-"]),
+        )
+        .expect("names")
+    }
+
+    fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &[u8])| {
+            let value = HeaderValue::from_bytes(value).expect("a value");
+            (HeaderName::from_static(name), value)
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn headers_name_a_user_with_all_that_belongs_to_it() {
+        let got = names().user_in(&headers(&[
+            ("x-remote-user", b""),
+            ("x-other-user", "jané".as_bytes()),
+            ("x-remote-uid", b"42"),
+            ("x-other-group", b"c"),
+            ("x-remote-group", b"a"),
+            ("x-remote-group", b"b,with comma"),
+            ("x-remote-extra-acme.com%2fproject", b"one"),
+            ("x-remote-extra-acme.com%2fproject", b"two"),
+            ("x-remote-extra-a%zz", b""),
+        ]));
+        let want = User {
+            name: "jané".to_owned(),
+            uid: "42".to_owned(),
+            groups: list(&["a", "b,with comma", "c"]),
+            extra: vec![
+                ("a%zz".to_owned(), list(&[""])),
+                ("acme.com/project".to_owned(), list(&["one", "two"])),
+            ],
+        };
+        assert_eq!(got, Ok(Some(want)));
+    }
+
+    #[test]
+    fn groups_without_a_user_name_nobody() {
+        let only_group = headers(&[("x-remote-group", b"system:masters")]);
+        assert_eq!(names().user_in(&only_group), Ok(None));
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_refused() {
+        let garbage = headers(&[("x-remote-user", b"\xff")]);
+        assert_eq!(names().user_in(&garbage), Err(BadCredential));
+    }
+
+    #[test]
+    fn every_claim_is_stripped_and_nothing_else() {
+        let mut sent = headers(&[
+            ("authorization", b"Bearer a"),
+            ("x-remote-user", b"a"),
+            ("x-remote-anything", b"a"),
+            ("x-other-user", b"a"),
+            ("x-other-group", b"a"),
+            ("x-remotes", b"kept"),
+            ("accept", b"kept"),
+        ]);
+        strip(&mut sent, Some(&names()));
+        let mut kept: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["accept", "x-remotes"]);
+    }
+
+    #[test]
+    fn names_that_no_header_can_have_are_refused() {
+        let parse = |name: &str| HeaderNames::parse(&list(&[name]), &[], &[], &[]);
+        assert!(parse(" X-Remote-User ").is_ok());
+        assert!(parse("").is_err());
+        assert!(parse("a b").is_err());
+    }
+
+    #[track_caller]
+    fn check_key(key: &str, want: &str) {
+        assert_eq!(unescape(key), want);
+    }
+
+    #[test]
+    fn keys_are_unescaped_as_go_does() {
+        check_key("plain", "plain");
+        check_key("a%2fb", "a/b");
+        check_key("a%2", "a%2");
+        check_key("%2f%zz", "%2f%zz");
+        check_key("%ff", "%ff");
+        check_key("%25", "%");
+    }
+}

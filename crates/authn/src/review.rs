@@ -1,0 +1,129 @@
+//! Whose token this is: asked of the host, remembered for a while.
+
+mod kube;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use fleetgate_model::{BearerToken, User};
+use moka::future::Cache;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::Metrics;
+
+pub use self::kube::KubeTokenReview;
+
+/// How many tokens are remembered. Past it, the ones least used are asked about again.
+const CAPACITY: u64 = 16_384;
+/// The longest that a refusal is remembered: a token may be new and the host not know it yet.
+const REFUSED_TTL: Duration = Duration::from_secs(2);
+
+/// Asks whose token this is.
+pub trait ReviewToken: Send + Sync + 'static {
+    /// The user of `token`.
+    fn review_token(
+        &self,
+        token: &BearerToken,
+    ) -> impl Future<Output = Result<Review, ReviewError>> + Send;
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// It is nobody's.
+    Invalid,
+    /// It is this user's.
+    Known(User),
+}
+
+/// Nobody could say whose token it is.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReviewError {
+    /// The host did not answer, or would not.
+    #[error("cannot review the token at the host")]
+    Host(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The host took too long.
+    #[error("the host took too long to review the token")]
+    TimedOut,
+}
+
+/// Reviews that are remembered, by the hash of the token: no token is kept.
+#[derive(Debug)]
+pub(crate) struct Reviews<R> {
+    reviewer: R,
+    ttl: Duration,
+    by_token: Cache<[u8; 32], Remembered>,
+    metrics: Metrics,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered {
+    answer: Result<Review, ReviewError>,
+    until: Instant,
+}
+
+// === impl ReviewToken ===
+
+impl<F, Fut> ReviewToken for F
+where
+    F: Fn(&BearerToken) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Review, ReviewError>> + Send,
+{
+    fn review_token(
+        &self,
+        token: &BearerToken,
+    ) -> impl Future<Output = Result<Review, ReviewError>> + Send {
+        self(token)
+    }
+}
+
+// === impl Reviews ===
+
+impl<R: ReviewToken> Reviews<R> {
+    pub(crate) fn new(reviewer: R, ttl: Duration, metrics: Metrics) -> Self {
+        // The cache's own clock only frees memory; what counts is `until`, on tokio's clock.
+        let by_token = Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(ttl)
+            .build();
+        Self {
+            reviewer,
+            ttl,
+            by_token,
+            metrics,
+        }
+    }
+
+    /// Whose `token` this is. Requests that ask about one token at the same time share one look-up;
+    /// if the one that asks goes away, another asks in its place. A failed look-up is told to those
+    /// who waited for it and then forgotten.
+    pub(crate) async fn review(&self, token: BearerToken) -> Result<Review, ReviewError> {
+        let key: [u8; 32] = Sha256::digest(token.expose()).into();
+        let remembered = self
+            .by_token
+            .entry(key)
+            .or_insert_with_if(self.look_up(&token), |known| known.until <= Instant::now())
+            .await;
+        match remembered.is_fresh() {
+            true => self.metrics.cache_miss(),
+            false => self.metrics.cache_hit(),
+        }
+        remembered.into_value().answer
+    }
+
+    async fn look_up(&self, token: &BearerToken) -> Remembered {
+        let answer = self.reviewer.review_token(token).await;
+        let ttl = match &answer {
+            Ok(Review::Known(_)) => self.ttl,
+            Ok(Review::Invalid) => self.ttl.min(REFUSED_TTL),
+            Err(_) => Duration::ZERO,
+        };
+        Remembered {
+            answer,
+            until: Instant::now() + ttl,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

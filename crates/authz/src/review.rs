@@ -1,0 +1,180 @@
+//! What the host says that a caller may do, remembered for a while.
+
+mod key;
+mod kube;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use fleetgate_model::{Attributes, Decision, User};
+use moka::future::Cache;
+use tokio::{sync::Semaphore, time::Instant};
+
+use crate::{Config, Metrics};
+use key::Key;
+
+pub use self::kube::KubeAccessReview;
+
+/// How many verdicts are remembered. Past it, the ones least used are asked for again.
+const CAPACITY: u64 = 32_768;
+
+/// One question: may `user` do what `attributes` say?
+#[derive(Clone, Copy, Debug)]
+pub struct AccessReview<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// What.
+    pub attributes: &'a Attributes,
+}
+
+/// Asks what a caller may do.
+pub trait ReviewAccess: Send + Sync + 'static {
+    /// The host's verdict.
+    fn review_access(
+        &self,
+        review: AccessReview<'_>,
+    ) -> impl Future<Output = Result<Verdict, ReviewError>> + Send;
+}
+
+/// What the host says: `status` of a SubjectAccessReview.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// It is allowed.
+    pub allowed: bool,
+    /// It is denied, whatever others say.
+    pub denied: bool,
+    /// Why, for the caller; may be empty.
+    pub reason: String,
+}
+
+/// Nobody could say what the caller may do.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// The host said both yes and no.
+    #[error("the host both allowed and denied the request")]
+    Contradictory,
+    /// The host did not answer, or would not.
+    #[error("cannot review the request at the host")]
+    Host(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The host took too long.
+    #[error("the host took too long to review the request")]
+    TimedOut,
+}
+
+/// Verdicts that are remembered.
+#[derive(Debug)]
+pub(crate) struct Reviews<R> {
+    reviewer: R,
+    allowed_ttl: Duration,
+    denied_ttl: Duration,
+    turns: Semaphore,
+    by_question: Cache<Key, Remembered>,
+    metrics: Metrics,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered {
+    answer: Result<Decision, ReviewError>,
+    until: Instant,
+}
+
+// === impl ReviewAccess ===
+
+impl<F, Fut> ReviewAccess for F
+where
+    F: Fn(AccessReview<'_>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Verdict, ReviewError>> + Send,
+{
+    fn review_access(
+        &self,
+        review: AccessReview<'_>,
+    ) -> impl Future<Output = Result<Verdict, ReviewError>> + Send {
+        self(review)
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// A request that nobody allowed is denied.
+    fn decide(self) -> Result<Decision, ReviewError> {
+        match (self.allowed, self.denied) {
+            (true, true) => Err(ReviewError::Contradictory),
+            (true, false) => Ok(Decision::Allow),
+            (false, _) => Ok(Decision::Deny {
+                reason: self.reason,
+            }),
+        }
+    }
+}
+
+// === impl Reviews ===
+
+impl<R: ReviewAccess> Reviews<R> {
+    pub(crate) fn new(config: &Config, reviewer: R, metrics: Metrics) -> Self {
+        let &Config {
+            allowed_ttl,
+            denied_ttl,
+            max_reviews_at_a_time,
+            ..
+        } = config;
+        // The cache's own clock only frees memory; what counts is `until`, on tokio's clock.
+        let longest = allowed_ttl.max(denied_ttl);
+        Self {
+            reviewer,
+            allowed_ttl,
+            denied_ttl,
+            turns: Semaphore::new(max_reviews_at_a_time.max(1)),
+            by_question: Cache::builder()
+                .max_capacity(CAPACITY)
+                .time_to_live(longest)
+                .build(),
+            metrics,
+        }
+    }
+
+    /// The decision about `review`. Requests that ask the same at the same time share one look-up;
+    /// if the one that asks goes away, another asks in its place. A failed look-up is told to those
+    /// who waited for it and then forgotten.
+    pub(crate) async fn review(&self, review: AccessReview<'_>) -> Result<Decision, ReviewError> {
+        let Some(key) = Key::of(review) else {
+            self.metrics.cache_miss();
+            return self.look_up(review).await.answer;
+        };
+        let remembered = self
+            .by_question
+            .entry(key)
+            .or_insert_with_if(self.look_up(review), |known| known.until <= Instant::now())
+            .await;
+        match remembered.is_fresh() {
+            true => self.metrics.cache_miss(),
+            false => self.metrics.cache_hit(),
+        }
+        remembered.into_value().answer
+    }
+
+    async fn look_up(&self, review: AccessReview<'_>) -> Remembered {
+        let answer = {
+            let _turn = self
+                .turns
+                .acquire()
+                .await
+                .expect("the semaphore is never closed");
+            self.reviewer
+                .review_access(review)
+                .await
+                .and_then(Verdict::decide)
+        };
+        let ttl = match &answer {
+            Ok(Decision::Allow) => self.allowed_ttl,
+            Ok(Decision::Deny { .. }) => self.denied_ttl,
+            Err(_) => Duration::ZERO,
+        };
+        Remembered {
+            answer,
+            until: Instant::now() + ttl,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
