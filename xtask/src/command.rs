@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    io::IsTerminal,
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{ExitCode, ExitStatus},
@@ -10,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::Child;
+use tokio::{process::Child, time::Instant};
 
 use crate::{
     environment::Environment,
@@ -20,6 +21,9 @@ use crate::{
 
 /// How long a command that was asked to end may take.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Within what time a second Ctrl-C ends a command that ignores it.
+const TWICE: Duration = Duration::from_secs(2);
 
 /// Runs `command` in `environment` and returns its exit code.
 pub(crate) async fn run(
@@ -35,14 +39,29 @@ pub(crate) async fn run(
         .envs(environment.for_command())
         .spawn()
         .with_context(|| format!("start {}", program.display()))?;
-    let status = tokio::select! {
-        status = child.wait() => status.context("wait for the command")?,
-        interrupt = signals.next() => end(&mut child, interrupt).await?,
+    let mut last = None;
+    let status = loop {
+        let interrupt = tokio::select! {
+            status = child.wait() => break status.context("wait for the command")?,
+            interrupt = signals.next() => interrupt,
+        };
+        if !is_left_to_command(interrupt, &mut last) {
+            break end(&mut child, interrupt).await?;
+        }
     };
     Ok(exit_code(status))
 }
 
-/// Ends a command. Ctrl-C in a terminal has reached it already.
+/// Ctrl-C in a terminal has reached the command too, which may have a use for it, as a shell has.
+/// Twice in a row means us.
+fn is_left_to_command(interrupt: Interrupt, last: &mut Option<Instant>) -> bool {
+    let first = last
+        .replace(Instant::now())
+        .is_none_or(|last| last.elapsed() > TWICE);
+    interrupt == Interrupt::Int && std::io::stdin().is_terminal() && first
+}
+
+/// Ends a command, with some patience where Ctrl-C may have reached it already.
 async fn end(child: &mut Child, interrupt: Interrupt) -> Result<ExitStatus> {
     if interrupt == Interrupt::Int
         && let Ok(status) = tokio::time::timeout(Duration::from_secs(1), child.wait()).await

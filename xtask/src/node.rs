@@ -9,12 +9,12 @@ mod choice;
 mod config;
 mod groups;
 mod image;
+mod link;
 mod requirements;
 
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    net::Ipv4Addr,
     path::Path,
     rc::Rc,
     time::Duration,
@@ -26,11 +26,11 @@ use tokio::process::Command;
 pub(crate) use choice::{Choice, Node, Wish};
 pub(crate) use image::IMAGE;
 
+use self::link::Link;
 use crate::{
     certs::{make_dir, write_private},
     kubeconfig::Kubeconfig,
     plane::{Ground, Plane},
-    ports,
     process::{Process, Program, Tier},
 };
 
@@ -43,15 +43,6 @@ const KUBELET_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct NodePlan {
     programs: requirements::Programs,
-}
-
-/// The two ends of the link between the machine and the node.
-#[derive(Clone, Debug)]
-struct Link {
-    /// Also names the control group.
-    name: String,
-    machine: Ipv4Addr,
-    node: Ipv4Addr,
 }
 
 // === impl NodePlan ===
@@ -81,19 +72,8 @@ impl NodePlan {
                     .is_ok()
             })
             .await?;
-        let import = [
-            "--namespace",
-            "k8s.io",
-            "images",
-            "import",
-            "--snapshotter",
-            "native",
-        ];
-        let import = import
-            .map(OsString::from)
-            .into_iter()
-            .chain([images.into_os_string()]);
-        let import: Vec<OsString> = import.collect();
+        let import = words("--namespace k8s.io images import --snapshotter native");
+        let import: Vec<OsString> = import.chain([images.into()]).collect();
         self.inside(pid, "ctr", &import)
             .await
             .context("import the images")?;
@@ -109,35 +89,25 @@ impl NodePlan {
         let (config, cni) = (dir.join("containerd.toml"), dir.join("10-lo.conflist"));
         write_private(&config, &config::containerd())?;
         write_private(&cni, &config::cni())?;
+        // runc is in a directory that is not on everybody's PATH.
         let script = "set -e
+            export PATH=\"$4\"
             for dir in /run /var/lib /var/log; do mount -t tmpfs tmpfs $dir; done
             mkdir -p /run/cni /var/lib/kubelet
             cp \"$3\" /run/cni/
             exec \"$1\" --config \"$2\"";
-        let flags = [
-            "--net",
-            "--mount",
-            "--pid",
-            "--ipc",
-            "--fork",
-            "--kill-child=KILL",
-        ];
-        let flags = flags
-            .into_iter()
-            .chain(["--mount-proc", "--propagation=private"]);
-        let mut args: Vec<OsString> = flags.map(OsString::from).collect();
-        args.extend([
-            "--".into(),
-            "sh".into(),
-            "-c".into(),
+        let flags = "--net --mount --pid --ipc --fork --kill-child=KILL --mount-proc \
+                     --propagation=private -- sh -c";
+        let containerd = self.programs.containerd.clone();
+        let operands = [
             script.into(),
             "sh".into(),
-        ]);
-        args.extend([
-            self.programs.containerd.clone().into(),
+            containerd.into(),
             config.into(),
             cni.into(),
-        ]);
+            requirements::search_path().into(),
+        ];
+        let args = words(flags).chain(operands).collect();
         ground.processes.start(Program {
             name: "member1-containerd".to_owned(),
             tier: Tier::Node,
@@ -170,13 +140,13 @@ impl NodePlan {
             &config,
             &config::kubelet(client_ca, &format!("/{}", link.name)).to_string(),
         )?;
+        let kubelet = ground.assets.kubelet.clone();
         let mut args = self.enter(pid);
-        let kubelet = ground
-            .assets
-            .kubelet
-            .clone()
-            .context("there is no kubelet")?;
-        args.push(kubelet.into());
+        args.extend([
+            "env".into(),
+            format!("PATH={}", requirements::search_path()).into(),
+        ]);
+        args.push(kubelet.context("there is no kubelet")?.into());
         let flags = [
             format!("--config={}", config.display()),
             format!("--kubeconfig={}", kubeconfig.display()),
@@ -210,9 +180,9 @@ impl NodePlan {
             "link set eth0 up".to_owned(),
             format!("route add default via {}", link.machine),
         ];
-        for words in inside {
-            let words: Vec<&str> = words.split(' ').collect();
-            self.inside(pid, "ip", &words).await?;
+        for line in inside {
+            let args: Vec<OsString> = words(&line).collect();
+            self.inside(pid, "ip", &args).await?;
         }
         Ok(())
     }
@@ -236,45 +206,32 @@ impl NodePlan {
     /// nsenter's arguments for the namespaces that `pid` has made for its child.
     fn enter(&self, pid: u32) -> Vec<OsString> {
         let pid_namespace = format!("--pid=/proc/{pid}/ns/pid_for_children");
-        let target = format!("--target={pid}");
-        [
-            target.as_str(),
-            "--net",
-            "--mount",
-            "--ipc",
-            &pid_namespace,
-            "--",
-        ]
-        .map(OsString::from)
-        .to_vec()
+        words(&format!(
+            "--target={pid} --net --mount --ipc {pid_namespace} --"
+        ))
+        .collect()
     }
 }
 
-// === impl Link ===
-
-impl Link {
-    /// `port` is held by this run alone, so what is made from it is too.
-    fn new(port: u16) -> Self {
-        let network = u32::from(Ipv4Addr::new(10, 77, 0, 0)) + 4 * u32::from(port - ports::FIRST);
-        Self {
-            name: format!("fleet{port}"),
-            machine: Ipv4Addr::from(network + 1),
-            node: Ipv4Addr::from(network + 2),
-        }
-    }
-}
-
-/// Waits until `pid` has left the network namespace of this process.
+/// Waits until `pid` has made its namespaces and the first process in them, without which nobody
+/// else can enter.
 async fn until_unshared(pid: u32) -> Result<()> {
     let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net"));
     let own = network("self").context("read the network namespace")?;
-    for _ in 0..200 {
-        if network(&pid.to_string()).is_ok_and(|other| other != own) {
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    for _ in 0..500 {
+        let unshared = network(&pid.to_string()).is_ok_and(|other| other != own);
+        if unshared && fs::read_to_string(&children).is_ok_and(|pids| !pids.is_empty()) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bail!("process {pid} makes no network namespace")
+    bail!("process {pid} makes no namespaces")
+}
+
+/// A command line without quotes.
+fn words(line: &str) -> impl Iterator<Item = OsString> {
+    line.split_whitespace().map(OsString::from)
 }
 
 async fn is_ready(member: &Plane) -> bool {
@@ -302,19 +259,4 @@ async fn finish(command: &mut Command) -> Result<()> {
         );
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Link;
-
-    #[test]
-    fn links_of_two_runs_share_no_address() {
-        let (one, other) = (Link::new(20_000), Link::new(20_001));
-        assert_eq!(one.machine.to_string(), "10.77.0.1");
-        assert_eq!(one.node.to_string(), "10.77.0.2");
-        assert_eq!(other.machine.to_string(), "10.77.0.5");
-        assert_ne!(one.name, other.name);
-        assert!(Link::new(31_999).name.len() < 16);
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio::time::Instant;
 
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
     ui,
 };
 
+/// How much of the server's log is shown when a command has failed.
+const LOG_LINES: usize = 30;
+
 /// What is asked for.
 #[derive(Debug)]
 pub(crate) struct UpSpec {
@@ -41,6 +44,9 @@ pub(crate) struct UpSpec {
 pub(crate) async fn run(spec: UpSpec) -> Result<ExitCode> {
     if let Some(program) = spec.command.first() {
         command::check(program)?;
+    }
+    if spec.members == 0 && spec.node != Wish::No {
+        bail!("the node belongs to member1: there must be a member");
     }
     let node = spec.node.choose()?;
     let assets = assets::find(node.need()).await?;
@@ -96,7 +102,12 @@ async fn live(
         watch(ground, signals).await;
         return Ok(ExitCode::SUCCESS);
     }
-    command::run(&ground.processes, &environment, command, signals).await
+    let code = command::run(&ground.processes, &environment, command, signals).await?;
+    tell_ended(ground);
+    if code != ExitCode::SUCCESS {
+        ui::log_tail(&fleet.server.process.log, LOG_LINES);
+    }
+    Ok(code)
 }
 
 /// Waits for Ctrl-C; tells of children that end before.
@@ -105,13 +116,18 @@ async fn watch(ground: &Ground, signals: &mut Signals) {
     loop {
         tokio::select! {
             _ = signals.next() => return,
-            _ = second.tick() => {
-                for (process, status) in ground.processes.newly_ended() {
-                    let log = process.log.display();
-                    ui::warn(format_args!("{} ended ({status}): see {log}", process.name));
-                }
-            }
+            _ = second.tick() => tell_ended(ground),
         }
+    }
+}
+
+fn tell_ended(ground: &Ground) {
+    for (process, status) in ground.processes.newly_ended() {
+        let log = process.log.display();
+        ui::warn(format_args!(
+            "{} has ended ({status}), its log is {log}",
+            process.name
+        ));
     }
 }
 
