@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use fleetgate_testkit::certs::{self, Ca, Leaf, LeafSpec, Validity};
-use rustls::ServerConfig;
+use rustls::{
+    ServerConfig,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::{ClientIdentity, ClientOptions, Trust, client_config, server_name};
@@ -22,17 +25,22 @@ fn bundle(pem: &str) -> Trust {
     Trust::Bundle(Arc::from(pem.as_bytes()))
 }
 
+fn unchecked(leaf: &Leaf) -> CertifiedKey {
+    let key = pem::private_key(leaf.key_pem.as_bytes()).expect("a key");
+    let key = provider()
+        .key_provider
+        .load_private_key(key)
+        .expect("a usable key");
+    CertifiedKey::new(vec![leaf.der.clone()], key)
+}
+
 /// Shakes hands with a server that shows `leaf`, and returns the client's view of it.
 async fn handshake(trust: Trust, host: &str, leaf: &Leaf) -> std::io::Result<()> {
     let server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("the provider speaks them")
         .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der.clone()],
-            pem::private_key(leaf.key_pem.as_bytes()).expect("a key"),
-        )
-        .expect("a pair");
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(unchecked(leaf))));
     let connector = TlsConnector::from(client_config(&options(trust)).expect("usable"));
     let (near, far) = tokio::io::duplex(64 * 1024);
     let accepted = TlsAcceptor::from(Arc::new(server)).accept(far);
@@ -136,6 +144,19 @@ async fn a_self_signed_ca_that_is_not_the_anchor_is_refused() {
     let trust = bundle(&pinned.certificate_pem);
     let got = handshake(trust, "member.example", &shown).await;
     check(&got, Err("invalid peer certificate"));
+}
+
+#[tokio::test]
+async fn even_a_server_that_need_not_be_known_must_hold_its_key() {
+    let ca = Ca::new("ca");
+    let spec = certs::server(&["member.example"]);
+    let held = ca.sign(&spec);
+    let stolen = Leaf {
+        der: ca.sign(&spec).der,
+        ..held
+    };
+    let got = handshake(Trust::Anyone, "member.example", &stolen).await;
+    check(&got, Err("BadSignature"));
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use fleetgate_testkit::certs::{self, Ca, Leaf};
-use rustls::{ClientConfig, HandshakeKind, ServerConfig, version::TLS12};
+use rustls::{
+    ClientConfig, HandshakeKind, ServerConfig,
+    sign::{CertifiedKey, SingleCertAndKey},
+    version::TLS12,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream as Client, server::TlsStream};
 
@@ -14,6 +18,7 @@ use super::{
 use crate::{
     MinVersion,
     client::{ClientIdentity, ClientOptions, Trust, client_config, server_name},
+    pem::private_key,
 };
 
 fn options() -> ServerOptions {
@@ -88,6 +93,30 @@ async fn a_certificate_of_any_ca_is_taken_and_survives_resumption() {
         let chain = accepted.get_ref().1.peer_certificates().expect("presented");
         assert_eq!(chain, std::slice::from_ref(&leaf.der));
     }
+}
+
+/// Shows the certificate of one and signs with the key of another.
+fn impostor() -> Arc<ClientConfig> {
+    let ca = Ca::new("ca");
+    let (shown, held) = (
+        ca.sign(&certs::client("jane", &[])),
+        ca.sign(&certs::client("joe", &[])),
+    );
+    let key = private_key(held.key_pem.as_bytes()).expect("a key");
+    let key = crate::provider()
+        .key_provider
+        .load_private_key(key)
+        .expect("a usable key");
+    let mismatched = CertifiedKey::new(vec![shown.der], key);
+    let mut config = ClientConfig::clone(&client_config(&client(None)).expect("usable"));
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(mismatched));
+    Arc::new(config)
+}
+
+#[tokio::test]
+async fn a_client_must_hold_the_key_of_its_certificate() {
+    let got = connect(&server(&options()).await, &impostor()).await;
+    check_alert(got, "BadSignature");
 }
 
 #[tokio::test]
