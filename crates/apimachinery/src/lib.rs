@@ -2,14 +2,19 @@
 //!
 //! Knows no resource kind, no store and no HTTP server.
 
+pub mod decode;
 pub mod field;
 pub mod go;
 pub mod json;
+pub mod managed_fields;
 pub mod meta;
+pub mod negotiation;
 pub mod options;
+pub mod patch;
 pub mod query;
 pub mod request_info;
 pub mod schema;
 pub mod selector;
 pub mod status;
+pub mod structure;
 pub mod validation;

@@ -1,0 +1,139 @@
+//! What differs between two objects, path by path.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{FieldSet, Structure};
+
+/// The paths that differ.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub(super) added: FieldSet,
+    pub(super) modified: FieldSet,
+    pub(super) removed: FieldSet,
+}
+
+/// What changes from `old` to `new`, two objects of the type `structure`.
+pub(super) fn compare(old: &Value, new: &Value, structure: &Structure) -> Changes {
+    let mut walk = Walk {
+        path: Vec::new(),
+        changes: Changes::default(),
+    };
+    walk.value(Some(old), Some(new), structure);
+    walk.changes
+}
+
+/// The place in both objects, and what was found so far.
+struct Walk {
+    path: Vec<String>,
+    changes: Changes,
+}
+
+/// Items of a list by their path element; several where a list repeats one.
+type Items<'v> = BTreeMap<String, Vec<&'v Value>>;
+
+// === impl Changes ===
+
+impl Changes {
+    /// What is there now and was not, or was different.
+    pub(super) fn added_and_modified(&self) -> FieldSet {
+        let mut set = self.added.clone();
+        set.extend(&self.modified);
+        set
+    }
+
+    /// Leaves out the field called `name`.
+    pub(super) fn exclude(&mut self, name: &str) {
+        for set in [&mut self.added, &mut self.modified, &mut self.removed] {
+            set.exclude(name);
+        }
+    }
+}
+
+// === impl Walk ===
+
+impl Walk {
+    fn value(&mut self, old: Option<&Value>, new: Option<&Value>, structure: &Structure) {
+        let is_leaf = match structure {
+            Structure::Any | Structure::List(_) | Structure::Whole(_) => true,
+            Structure::Fields(_) | Structure::Map(_) => self.maps(old, new, structure),
+            Structure::Set => self.lists(old, new, structure, value_element),
+            Structure::Keyed { keys, .. } => {
+                self.lists(old, new, structure, |value| key_element(keys, value))
+            }
+        };
+        match (old, new) {
+            (None, Some(_)) => self.changes.added.insert(&self.path),
+            (Some(_), None) => self.changes.removed.insert(&self.path),
+            (Some(old), Some(new)) if is_leaf && old != new => {
+                self.changes.modified.insert(&self.path);
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Goes into two maps; says whether they are to be taken as a whole: both are empty.
+    fn maps(&mut self, old: Option<&Value>, new: Option<&Value>, structure: &Structure) -> bool {
+        let none = Map::new();
+        let old = old.and_then(Value::as_object).unwrap_or(&none);
+        let new = new.and_then(Value::as_object).unwrap_or(&none);
+        let added = new.keys().filter(|name| !old.contains_key(*name));
+        for name in old.keys().chain(added) {
+            self.path.push(format!("f:{name}"));
+            let structure = structure.field(name).unwrap_or(&Structure::Any);
+            self.value(old.get(name), new.get(name), structure);
+            self.path.pop();
+        }
+        old.is_empty() && new.is_empty()
+    }
+
+    /// Goes into two lists; says whether they are to be taken as a whole: both are empty.
+    fn lists(
+        &mut self,
+        old: Option<&Value>,
+        new: Option<&Value>,
+        structure: &Structure,
+        element: impl Fn(&Value) -> String,
+    ) -> bool {
+        let (old, new) = (items(old, &element), items(new, &element));
+        let added = new.keys().filter(|name| !old.contains_key(*name));
+        let structure = structure.item();
+        for name in old.keys().chain(added) {
+            self.path.push(name.clone());
+            match (
+                old.get(name).map(Vec::as_slice),
+                new.get(name).map(Vec::as_slice),
+            ) {
+                (Some([old]), Some([new])) => self.value(Some(old), Some(new), structure),
+                (Some([old]), None) => self.value(Some(old), None, structure),
+                (None, Some([new])) => self.value(None, Some(new), structure),
+                (None, _) => self.changes.added.insert(&self.path),
+                (_, None) => self.changes.removed.insert(&self.path),
+                (old, new) if old != new => self.changes.modified.insert(&self.path),
+                _ => {}
+            }
+            self.path.pop();
+        }
+        old.is_empty() && new.is_empty()
+    }
+}
+
+fn items<'v>(list: Option<&'v Value>, element: impl Fn(&Value) -> String) -> Items<'v> {
+    let mut items = Items::new();
+    for item in list.and_then(Value::as_array).into_iter().flatten() {
+        items.entry(element(item)).or_default().push(item);
+    }
+    items
+}
+
+fn value_element(item: &Value) -> String {
+    format!("v:{item}")
+}
+
+fn key_element(keys: &[&str], item: &Value) -> String {
+    let pairs = keys
+        .iter()
+        .filter_map(|&key| Some((key.to_owned(), item.get(key)?.clone())));
+    format!("k:{}", Value::Object(pairs.collect()))
+}
