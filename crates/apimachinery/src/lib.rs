@@ -3,6 +3,7 @@
 //! Knows no resource kind, no store and no HTTP server.
 
 pub mod decode;
+pub mod discovery;
 pub mod field;
 pub mod go;
 pub mod json;
@@ -17,4 +18,6 @@ pub mod schema;
 pub mod selector;
 pub mod status;
 pub mod structure;
+pub mod table;
 pub mod validation;
+pub mod watch;

@@ -1,0 +1,431 @@
+//! What is served: groups, versions and resources, in the old documents and the aggregated ones.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::schema::GroupVersion;
+
+/// A served group: its versions, the preferred one first.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// Name, e.g. `cluster.karmada.io`.
+    pub name: &'static str,
+    /// Versions.
+    pub versions: &'static [Version],
+}
+
+/// A served version.
+#[derive(Clone, Copy, Debug)]
+pub struct Version {
+    /// Name, e.g. `v1alpha1`.
+    pub name: &'static str,
+    /// Resources in the order of their names.
+    pub resources: &'static [Resource],
+}
+
+/// A served resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource {
+    /// Plural name.
+    pub name: &'static str,
+    /// Singular name.
+    pub singular: &'static str,
+    /// Kind of its objects.
+    pub kind: &'static str,
+    /// Verbs in the order of their names.
+    pub verbs: &'static [&'static str],
+    /// Subresources in the order of their names.
+    pub subresources: &'static [Subresource],
+}
+
+/// A served subresource.
+#[derive(Clone, Copy, Debug)]
+pub struct Subresource {
+    /// Name, e.g. `status`.
+    pub name: &'static str,
+    /// Kind of what is sent and answered.
+    pub kind: &'static str,
+    /// Verbs in the order of their names.
+    pub verbs: &'static [&'static str],
+}
+
+/// `metav1.APIGroupList`. Karmada's has no `apiVersion`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApiGroupList {
+    kind: &'static str,
+    groups: Vec<ApiGroup>,
+}
+
+/// `metav1.APIGroup`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiGroup {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<&'static str>,
+    name: &'static str,
+    versions: Vec<GroupVersionForDiscovery>,
+    preferred_version: Option<GroupVersionForDiscovery>,
+    #[serde(
+        rename = "serverAddressByClientCIDRs",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    server_addresses: Vec<ServerAddress>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupVersionForDiscovery {
+    group_version: String,
+    version: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerAddress {
+    #[serde(rename = "clientCIDR")]
+    client_cidr: &'static str,
+    server_address: String,
+}
+
+/// `metav1.APIResourceList`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiResourceList {
+    kind: &'static str,
+    api_version: &'static str,
+    group_version: String,
+    resources: Vec<ApiResource>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiResource {
+    name: String,
+    singular_name: &'static str,
+    namespaced: bool,
+    kind: &'static str,
+    verbs: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_version_hash: Option<String>,
+}
+
+/// `apidiscovery.k8s.io`'s `APIGroupDiscoveryList`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AggregatedDiscovery {
+    kind: &'static str,
+    api_version: &'static str,
+    metadata: Empty,
+    items: Vec<GroupItem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Empty {}
+
+#[derive(Clone, Debug, Serialize)]
+struct GroupItem {
+    metadata: Named,
+    versions: Vec<VersionItem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Named {
+    name: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct VersionItem {
+    version: &'static str,
+    resources: Vec<ResourceItem>,
+    freshness: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceItem {
+    resource: &'static str,
+    response_kind: ResponseKind,
+    scope: &'static str,
+    singular_resource: &'static str,
+    verbs: &'static [&'static str],
+    subresources: Vec<SubresourceItem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SubresourceItem {
+    subresource: &'static str,
+    response_kind: ResponseKind,
+    verbs: &'static [&'static str],
+}
+
+/// Karmada leaves group and version empty.
+#[derive(Clone, Debug, Serialize)]
+struct ResponseKind {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+}
+
+/// The versions of aggregated discovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AggregatedVersion {
+    V2,
+    V2Beta1,
+}
+
+/// The entity tag of a document: the same bytes have the same one.
+pub fn etag(document: &[u8]) -> String {
+    let hex: String = Sha256::digest(document)
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    format!("\"{hex}\"")
+}
+
+// === impl Group ===
+
+impl Group {
+    /// The document of this group.
+    pub fn document(&self) -> ApiGroup {
+        ApiGroup {
+            kind: Some("APIGroup"),
+            api_version: Some("v1"),
+            ..self.item()
+        }
+    }
+
+    /// The document of `version`, if that is served.
+    pub fn resources(&self, version: &str) -> Option<ApiResourceList> {
+        let version = self.versions.iter().find(|served| served.name == version)?;
+        let group_version = GroupVersion {
+            group: self.name,
+            version: version.name,
+        };
+        let entries = |resource: &Resource| {
+            let main = ApiResource {
+                name: resource.name.to_owned(),
+                singular_name: resource.singular,
+                namespaced: false,
+                kind: resource.kind,
+                verbs: resource.verbs,
+                storage_version_hash: Some(storage_version_hash(group_version, resource.kind)),
+            };
+            let subresources = resource.subresources.iter().map(|subresource| ApiResource {
+                name: format!("{}/{}", resource.name, subresource.name),
+                singular_name: "",
+                namespaced: false,
+                kind: subresource.kind,
+                verbs: subresource.verbs,
+                storage_version_hash: None,
+            });
+            std::iter::once(main)
+                .chain(subresources)
+                .collect::<Vec<_>>()
+        };
+        Some(ApiResourceList {
+            kind: "APIResourceList",
+            api_version: "v1",
+            group_version: group_version.to_string(),
+            resources: version.resources.iter().flat_map(entries).collect(),
+        })
+    }
+
+    fn item(&self) -> ApiGroup {
+        let versions: Vec<_> = self
+            .versions
+            .iter()
+            .map(|version| GroupVersionForDiscovery {
+                group_version: GroupVersion {
+                    group: self.name,
+                    version: version.name,
+                }
+                .to_string(),
+                version: version.name,
+            })
+            .collect();
+        ApiGroup {
+            kind: None,
+            api_version: None,
+            name: self.name,
+            preferred_version: versions.first().cloned(),
+            versions,
+            server_addresses: Vec::new(),
+        }
+    }
+}
+
+// === impl ApiGroupList ===
+
+impl ApiGroupList {
+    /// The document of all `groups`; `address` is `:PORT` of this server.
+    pub fn of(groups: &[Group], address: &str) -> Self {
+        let server_address = ServerAddress {
+            client_cidr: "0.0.0.0/0",
+            server_address: address.to_owned(),
+        };
+        let groups = groups.iter().map(|group| ApiGroup {
+            server_addresses: vec![server_address.clone()],
+            ..group.item()
+        });
+        Self {
+            kind: "APIGroupList",
+            groups: groups.collect(),
+        }
+    }
+}
+
+// === impl AggregatedDiscovery ===
+
+impl AggregatedDiscovery {
+    /// The document of all `groups` with all that they hold.
+    pub fn of(groups: &[Group], version: AggregatedVersion) -> Self {
+        let api_version = match version {
+            AggregatedVersion::V2 => "apidiscovery.k8s.io/v2",
+            AggregatedVersion::V2Beta1 => "apidiscovery.k8s.io/v2beta1",
+        };
+        Self {
+            kind: "APIGroupDiscoveryList",
+            api_version,
+            metadata: Empty {},
+            items: groups.iter().map(GroupItem::of).collect(),
+        }
+    }
+}
+
+// === impls of its parts ===
+
+impl GroupItem {
+    fn of(group: &Group) -> Self {
+        let versions = group.versions.iter().map(|version| VersionItem {
+            version: version.name,
+            resources: version.resources.iter().map(ResourceItem::of).collect(),
+            freshness: "Current",
+        });
+        Self {
+            metadata: Named { name: group.name },
+            versions: versions.collect(),
+        }
+    }
+}
+
+impl ResourceItem {
+    fn of(resource: &Resource) -> Self {
+        let subresources = resource
+            .subresources
+            .iter()
+            .map(|subresource| SubresourceItem {
+                subresource: subresource.name,
+                response_kind: ResponseKind::of(subresource.kind),
+                verbs: subresource.verbs,
+            });
+        Self {
+            resource: resource.name,
+            response_kind: ResponseKind::of(resource.kind),
+            scope: "Cluster",
+            singular_resource: resource.singular,
+            verbs: resource.verbs,
+            subresources: subresources.collect(),
+        }
+    }
+}
+
+impl ResponseKind {
+    const fn of(kind: &'static str) -> Self {
+        Self {
+            group: "",
+            version: "",
+            kind,
+        }
+    }
+}
+
+/// What tells whether two servers store a kind in one version.
+fn storage_version_hash(group_version: GroupVersion<'_>, kind: &str) -> String {
+    let digest = Sha256::digest(format!("{group_version}/{kind}"));
+    STANDARD.encode(&digest[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde_json::{Value, json};
+
+    use super::{
+        AggregatedDiscovery, AggregatedVersion, ApiGroupList, Group, Resource, Subresource,
+        Version, etag,
+    };
+
+    const GROUP: Group = Group {
+        name: "cluster.karmada.io",
+        versions: &[Version {
+            name: "v1alpha1",
+            resources: &[Resource {
+                name: "clusters",
+                singular: "cluster",
+                kind: "Cluster",
+                verbs: &["create", "delete"],
+                subresources: &[Subresource {
+                    name: "proxy",
+                    kind: "ClusterProxyOptions",
+                    verbs: &["get"],
+                }],
+            }],
+        }],
+    };
+
+    #[track_caller]
+    fn check(document: &impl Serialize, want: Value) {
+        assert_eq!(serde_json::to_value(document).unwrap(), want);
+    }
+
+    #[test]
+    fn documents_are_those_recorded() {
+        let version = json!({"groupVersion": "cluster.karmada.io/v1alpha1", "version": "v1alpha1"});
+        check(
+            &ApiGroupList::of(&[GROUP], ":443"),
+            json!({"kind": "APIGroupList", "groups": [{"name": "cluster.karmada.io",
+                "versions": [version], "preferredVersion": version,
+                "serverAddressByClientCIDRs":
+                    [{"clientCIDR": "0.0.0.0/0", "serverAddress": ":443"}]}]}),
+        );
+        check(
+            &GROUP.document(),
+            json!({"kind": "APIGroup", "apiVersion": "v1", "name": "cluster.karmada.io",
+                "versions": [version], "preferredVersion": version}),
+        );
+        check(
+            &GROUP.resources("v1alpha1").unwrap(),
+            json!({"kind": "APIResourceList", "apiVersion": "v1",
+                "groupVersion": "cluster.karmada.io/v1alpha1", "resources": [
+                    {"name": "clusters", "singularName": "cluster", "namespaced": false,
+                        "kind": "Cluster", "verbs": ["create", "delete"],
+                        "storageVersionHash": "PVU4OaujwL4="},
+                    {"name": "clusters/proxy", "singularName": "", "namespaced": false,
+                        "kind": "ClusterProxyOptions", "verbs": ["get"]}]}),
+        );
+        assert!(GROUP.resources("v2").is_none());
+        let kind = |kind: &str| json!({"group": "", "version": "", "kind": kind});
+        check(
+            &AggregatedDiscovery::of(&[GROUP], AggregatedVersion::V2),
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2",
+                "metadata": {}, "items": [{"metadata": {"name": "cluster.karmada.io"},
+                    "versions": [{"version": "v1alpha1", "freshness": "Current", "resources": [{
+                        "resource": "clusters", "singularResource": "cluster",
+                        "responseKind": kind("Cluster"), "scope": "Cluster",
+                        "verbs": ["create", "delete"], "subresources": [{
+                            "subresource": "proxy", "verbs": ["get"],
+                            "responseKind": kind("ClusterProxyOptions")}]}]}]}]}),
+        );
+    }
+
+    #[test]
+    fn a_tag_tells_documents_apart() {
+        assert_eq!(etag(b"a"), etag(b"a"));
+        assert_ne!(etag(b"a"), etag(b"b"));
+        assert!(etag(b"").starts_with('"') && etag(b"").ends_with('"'));
+    }
+}
