@@ -9,6 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::process;
+
 /// How a package is compiled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Profile {
@@ -29,7 +31,7 @@ pub(crate) fn program() -> OsString {
 
 /// A cargo command in the workspace.
 pub(crate) fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = process::mortal(&program());
     command.args(args).current_dir(workspace());
     command
 }

@@ -7,7 +7,7 @@
 
 use std::{
     cell::RefCell,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::File,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -119,11 +119,8 @@ impl Processes {
 
     /// A command that dies with xtask and carries the run's mark; the caller adds arguments.
     pub(crate) fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new("/proc/self/exe");
-        command
-            .args(["__child", &std::process::id().to_string()])
-            .arg(program)
-            .env(MARK, &self.run);
+        let mut command = Command::from(mortal(program.as_os_str()));
+        command.env(MARK, &self.run);
         command
     }
 
@@ -214,6 +211,15 @@ impl Process {
             }
         }
     }
+}
+
+/// A command that dies with xtask; the caller adds arguments.
+pub(crate) fn mortal(program: &OsStr) -> std::process::Command {
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command
+        .args(["__child", &std::process::id().to_string()])
+        .arg(program);
+    command
 }
 
 /// `xtask __child PARENT PROGRAM ARGS…`: dies with `parent`, and otherwise is PROGRAM.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 use super::{Tool, kubernetes_version, unfinished};
-use crate::{cargo, ui};
+use crate::{cargo, process, ui};
 
 /// Go 1.27 builds of these libraries serve broken OpenAPI documents.
 const GO_MINOR: u32 = 26;
@@ -36,7 +36,7 @@ async fn build(tool: Tool, cache: &Path, toolchain: &str) -> Result<()> {
         set("gitMajor", numbers.next().unwrap_or_default()),
         set("gitMinor", numbers.next().unwrap_or_default()),
     ];
-    let mut go = Command::new("go");
+    let mut go = Command::from(process::mortal("go".as_ref()));
     go.args(["build", "-trimpath", "-ldflags", &flags.join(" "), "-o"])
         .args([new.as_os_str(), tool.package.as_ref()])
         .current_dir(cargo::workspace().join("xtask/assets"))

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{ETCD, Tool, etcd_version, kubernetes_version, unfinished};
-use crate::ui;
+use crate::{process, ui};
 
 const CONNECT_SECONDS: &str = "4";
 const MOST_SECONDS: &str = "900";
@@ -140,7 +140,7 @@ async fn file(url: &str, path: &Path, name: &str) -> Result<()> {
 }
 
 fn curl(url: &str) -> Command {
-    let mut curl = Command::new("curl");
+    let mut curl = Command::from(process::mortal("curl".as_ref()));
     curl.args(["--fail", "--silent", "--show-error", "--location"])
         .args([
             "--proto",
