@@ -28,7 +28,7 @@ pub struct AuthenticationLayer<A> {
 }
 
 /// Asks an [`Authenticate`] port who sent each request.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Authentication<A, S> {
     port: Arc<A>,
     inner: S,
@@ -64,6 +64,15 @@ impl<A, S> Layer<S> for AuthenticationLayer<A> {
 }
 
 // === impl Authentication ===
+
+impl<A, S: Clone> Clone for Authentication<A, S> {
+    fn clone(&self) -> Self {
+        Self {
+            port: Arc::clone(&self.port),
+            inner: self.inner.clone(),
+        }
+    }
+}
 
 impl<A, S> Service<Request<Body>> for Authentication<A, S>
 where

@@ -29,7 +29,7 @@ pub struct AuthorizationLayer<A> {
 }
 
 /// Asks an [`Authorize`] port about each request. No answer means no.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Authorization<A, S> {
     port: Arc<A>,
     inner: S,
@@ -68,6 +68,15 @@ impl<A, S> Layer<S> for AuthorizationLayer<A> {
 }
 
 // === impl Authorization ===
+
+impl<A, S: Clone> Clone for Authorization<A, S> {
+    fn clone(&self) -> Self {
+        Self {
+            port: Arc::clone(&self.port),
+            inner: self.inner.clone(),
+        }
+    }
+}
 
 impl<A, S> Service<Acting> for Authorization<A, S>
 where

@@ -34,7 +34,7 @@ pub struct ImpersonationLayer<A> {
 /// Honours `Impersonate-*` headers as kube-apiserver does, where an [`Authorize`] port allows the
 /// verb `impersonate` on each user, group, uid and extra that is named
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Impersonation<A, S> {
     port: Arc<A>,
     inner: S,
@@ -68,6 +68,15 @@ impl<A, S> Layer<S> for ImpersonationLayer<A> {
 }
 
 // === impl Impersonation ===
+
+impl<A, S: Clone> Clone for Impersonation<A, S> {
+    fn clone(&self) -> Self {
+        Self {
+            port: Arc::clone(&self.port),
+            inner: self.inner.clone(),
+        }
+    }
+}
 
 impl<A, S> Service<Attributed> for Impersonation<A, S>
 where

@@ -1,0 +1,59 @@
+//! The server.
+
+use std::{error::Error, io::Write as _, process::ExitCode};
+
+use fleetgate_app::{Asked, Config, Flags, run, stop_on_signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The command line or what it leads to cannot be used (sysexits' EX_USAGE).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let flags = match Flags::parse(std::env::args_os()) {
+        Ok(Asked::Serve(flags)) => flags,
+        Ok(Asked::Print(text)) => {
+            let printed = std::io::stdout().write_all(text.as_bytes());
+            return printed.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        }
+        Err(error) => return fail(1, &error),
+    };
+    let config = match Config::new(&flags) {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error),
+    };
+    // Every TLS config names its provider; this is for what a dependency may make by itself.
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
+        return ExitCode::FAILURE;
+    }
+    serve(config)
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> ExitCode {
+    let (stop, mut impatient) = match stop_on_signal() {
+        Ok(signals) => signals,
+        Err(error) => return fail(1, &error),
+    };
+    tokio::select! {
+        served = run(config, stop) => served.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS),
+        _ = impatient.recv() => ExitCode::FAILURE,
+    }
+}
+
+/// Tells `error` and its causes in one line.
+fn fail(code: u8, error: &dyn Error) -> ExitCode {
+    let mut line = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    // Where stderr is closed there is nobody to tell.
+    writeln!(std::io::stderr(), "{line}").unwrap_or_default();
+    ExitCode::from(code)
+}

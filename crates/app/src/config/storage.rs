@@ -1,0 +1,71 @@
+//! Where clusters are kept.
+
+use std::path::PathBuf;
+
+use fleetgate_storage::etcd::{EtcdConfig, EtcdIdentity, EtcdTls};
+
+use super::Findings;
+use crate::flags::Flags;
+
+/// The store and the prefix of its keys (`--etcd-prefix`, for both backends, so that a store can
+/// be carried over).
+#[derive(Debug)]
+pub(crate) struct Storage {
+    pub(crate) backend: Backend,
+    pub(crate) prefix: String,
+}
+
+/// `--storage-backend`.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    /// One file below this folder.
+    Embedded(PathBuf),
+    /// An etcd cluster.
+    Etcd(EtcdConfig),
+}
+
+pub(super) fn storage(flags: &Flags, findings: &mut Findings) -> Option<Storage> {
+    let backend = match flags.text("storage-backend").as_deref() {
+        Some("embedded") => {
+            let folder = flags.text("data-dir").map(PathBuf::from);
+            if folder.is_none() {
+                findings.add("data-dir", "must be given with --storage-backend=embedded");
+            }
+            Backend::Embedded(folder?)
+        }
+        None | Some("etcd3") => Backend::Etcd(etcd(flags, findings)?),
+        Some(other) => {
+            let what = format_args!("{other:?} is invalid, allowed values: etcd3, embedded");
+            findings.add("storage-backend", what);
+            return None;
+        }
+    };
+    let prefix = flags.text("etcd-prefix").unwrap_or_default();
+    Some(Storage { backend, prefix })
+}
+
+fn etcd(flags: &Flags, findings: &mut Findings) -> Option<EtcdConfig> {
+    let endpoints = flags.list("etcd-servers");
+    if endpoints.is_empty() {
+        findings.add("etcd-servers", "must be specified");
+    }
+    let certificate = findings.file(flags, "etcd-certfile");
+    let key = findings.file(flags, "etcd-keyfile");
+    let given = |flag| flags.text(flag).is_some();
+    if given("etcd-certfile") != given("etcd-keyfile") {
+        findings.add(
+            "etcd-certfile",
+            "must be given together with --etcd-keyfile",
+        );
+    }
+    let ca = findings.file(flags, "etcd-cafile");
+    let identity = certificate
+        .zip(key)
+        .map(|(certificate, key)| EtcdIdentity { certificate, key });
+    (!endpoints.is_empty()).then_some(EtcdConfig {
+        endpoints,
+        tls: EtcdTls { ca, identity },
+        request_timeout: EtcdConfig::REQUEST_TIMEOUT,
+        progress_interval: EtcdConfig::PROGRESS_INTERVAL,
+    })
+}

@@ -1,0 +1,63 @@
+use std::ffi::OsString;
+
+use super::{Config, ConfigError};
+use crate::flags::{Asked, Flags};
+
+fn config(args: &[&str]) -> Result<Config, ConfigError> {
+    let args = ["server"].iter().chain(args).map(OsString::from);
+    let Ok(Asked::Serve(flags)) = Flags::parse(args) else {
+        panic!("the flags do not parse")
+    };
+    Config::new(&flags)
+}
+
+#[track_caller]
+fn refused(args: &[&str], want: &[&str]) {
+    let error = config(args).expect_err("a refusal").to_string();
+    assert_eq!(error.lines().collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn a_store_must_be_named() {
+    refused(&[], &["--etcd-servers: must be specified"]);
+    let embedded = "--storage-backend=embedded";
+    refused(
+        &[embedded],
+        &["--data-dir: must be given with --storage-backend=embedded"],
+    );
+    assert!(config(&[embedded, "--data-dir=x"]).is_ok());
+}
+
+#[test]
+fn all_findings_are_told_at_once_each_with_its_flag() {
+    let args = [
+        "--kubeconfig=/nowhere/a",
+        "--secure-port=70000",
+        "--tls-min-version=VersionTLS9",
+        "--logging-format=xml",
+        "--tls-cert-file=/nowhere/b",
+        "--storage-backend=paper",
+    ];
+    refused(
+        &args,
+        &[
+            "--kubeconfig: cannot read /nowhere/a: No such file or directory (os error 2)",
+            "--secure-port: must be between 0 and 65535, inclusive",
+            "--tls-min-version: unknown tls version \"VersionTLS9\"",
+            "--storage-backend: \"paper\" is invalid, allowed values: etcd3, embedded",
+            "--logging-format: \"xml\" is neither text nor json",
+        ],
+    );
+}
+
+#[test]
+fn half_a_key_pair_is_refused() {
+    refused(
+        &["--etcd-servers=http://a", "--etcd-certfile=/dev/null"],
+        &["--etcd-certfile: must be given together with --etcd-keyfile"],
+    );
+    refused(
+        &["--etcd-servers=http://a", "--tls-cert-file=/dev/null"],
+        &["--tls-cert-file: must be given together with --tls-private-key-file"],
+    );
+}

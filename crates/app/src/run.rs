@@ -1,0 +1,329 @@
+//! Wiring: each adapter is put behind its port, and the request stages are put together.
+
+use std::{io, sync::Arc, time::Duration};
+
+use fleetgate_api::ResourceModeling;
+use fleetgate_authn::{Authenticator, KubeTokenReview, Lookup, TrustConfig, TrustError};
+use fleetgate_authz::{AlwaysAllowedPaths, Authorizer, KubeAccessReview};
+use fleetgate_credentials::{HostSecrets, PlainHttp, Secrets};
+use fleetgate_proxy::{
+    AttributionLayer, AuthenticationLayer, AuthorizationLayer, Clusters, ImpersonationLayer,
+    RescueLayer, Retain, RoutingLayer,
+};
+use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
+use fleetgate_stack::Tasks;
+use fleetgate_storage::{
+    History, Store,
+    embedded::{EmbeddedStore, OpenError},
+    etcd::{EtcdConfigError, EtcdStore},
+};
+use fleetgate_tls::server::{
+    CertificateError, CertificateSource, ServerConfigError, ServingCertificates,
+    self_signed::{SelfSignedError, self_signed},
+    server_config,
+};
+use fleetgate_upstream::NewUpstream;
+use kube::Client;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+
+use crate::{
+    config::{Authn, Authz, Backend, Certificate, Config, Host, Members, Serving},
+    health::{Synced, Watched, checks},
+    host::{self, HostError},
+    listen::listen,
+    local::Local,
+    log,
+    serve::Server,
+};
+
+/// How often files of certificates are looked at.
+const FILE_INTERVAL: Duration = Duration::from_secs(10);
+/// Rest on a connection to a member before TCP asks whether it is there.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// Reviews asked of the host at a time.
+const MAX_REVIEWS: usize = 32;
+/// What the embedded store keeps for watches that resume.
+const HISTORY: History = History {
+    events: 10_000,
+    bytes: 64 << 20,
+};
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot use --authorization-always-allow-paths")]
+    AlwaysAllowPaths(#[source] fleetgate_authz::MisplacedWildcard),
+    #[error("cannot load the serving certificate")]
+    Certificate(#[source] CertificateError),
+    #[error("cannot use the etcd configuration")]
+    Etcd(#[source] EtcdConfigError),
+    #[error("cannot reach the host")]
+    Host(#[source] HostError),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: std::net::SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot serve TLS")]
+    Tls(#[source] ServerConfigError),
+    #[error("cannot make a self-signed certificate")]
+    SelfSigned(#[source] SelfSignedError),
+    #[error("cannot open the store")]
+    Store(#[source] OpenError),
+    #[error("cannot trust what the flags name")]
+    Trust(#[source] TrustError),
+}
+
+/// Serves until `stop` is cancelled, and has finished when this returns.
+///
+/// # Errors
+/// [`StartError`] before anything is served. Neither host nor store need be up: the server is not
+/// ready until they are.
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
+    log::start(&config.log);
+    tracing::info!("{}", crate::version::line());
+    let tasks = Tasks::default();
+    let mut metrics = Registry::default();
+    let Config {
+        serving,
+        storage,
+        host,
+        authn,
+        authz,
+        members,
+        ..
+    } = &config;
+
+    let server = bind(serving, config.grace, &tasks).await?;
+    let hosts = Hosts::new(host).await.map_err(StartError::Host)?;
+    let store = open(&storage.backend).await?;
+    let strategy = ClusterStrategy {
+        modeling: match config.resource_modeling {
+            true => ResourceModeling::Customized,
+            false => ResourceModeling::Off,
+        },
+    };
+    let clusters = ClusterRegistry::new(strategy, Arc::clone(&store), &storage.prefix);
+    tasks.spawn(clusters.run(tasks.stopping().clone()));
+
+    let authenticator = authenticator(authn, &hosts, &mut metrics, &tasks).await?;
+    let authorizer = Arc::new(authorizer(authz, &hosts, &mut metrics)?);
+    let secrets = secrets(members, &hosts, &clusters, &tasks);
+    let stacks = stacks(members, &clusters, &secrets, &mut metrics, &tasks);
+    forget_deleted(&clusters, stacks.clone(), &tasks);
+
+    let synced = synced(&clusters, &authenticator);
+    let watched = Watched {
+        store,
+        synced: Arc::new(synced),
+        stopping: stop.clone(),
+    };
+    let local = Local::new(
+        checks(&watched),
+        metrics,
+        &clusters,
+        tasks.stopping().clone(),
+    );
+    let service = ServiceBuilder::new()
+        // Outermost: whatever goes wrong below becomes an answer.
+        .layer(RescueLayer::new(fleetgate_apiserver::render))
+        // Takes credentials and claims out of the request before anything else sees it.
+        .layer(AuthenticationLayer::new(authenticator))
+        // Refuses ambiguous paths before anybody is asked about them.
+        .layer(AttributionLayer)
+        // Whoever acts as another is authorized as that other.
+        .layer(ImpersonationLayer::new(Arc::clone(&authorizer)))
+        .layer(AuthorizationLayer::new(authorizer))
+        .layer(RoutingLayer::new(local))
+        .service(stacks);
+    server.run(service, stop, tasks.stopping()).await;
+    tasks.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// One client for each kubeconfig that differs.
+struct Hosts {
+    own: Client,
+    authn: Client,
+    authz: Client,
+}
+
+impl Hosts {
+    async fn new(host: &Host) -> Result<Self, HostError> {
+        let own = host::client(host.kubeconfig.as_deref()).await?;
+        let other = async |path: &Option<std::path::PathBuf>| match path {
+            Some(path) if host.kubeconfig.as_ref() != Some(path) => host::client(Some(path)).await,
+            Some(_) | None => Ok(own.clone()),
+        };
+        let authn = other(&host.authn_kubeconfig).await?;
+        let authz = other(&host.authz_kubeconfig).await?;
+        Ok(Self { own, authn, authz })
+    }
+}
+
+async fn bind(serving: &Serving, grace: Duration, tasks: &Tasks) -> Result<Server, StartError> {
+    let source = match &serving.certificate {
+        Certificate::Files { certificate, key } => CertificateSource::Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        },
+        Certificate::SelfSigned(dir) => {
+            let names = ["localhost".to_owned(), serving.address.ip().to_string()];
+            self_signed(Some(dir), &names).map_err(StartError::SelfSigned)?
+        }
+    };
+    let loaded = ServingCertificates::load(source, serving.named.clone()).await;
+    let (certificates, reloader) = loaded.map_err(StartError::Certificate)?;
+    tasks.spawn_until_stopped(reloader.run(FILE_INTERVAL));
+    let tls = server_config(&serving.tls, certificates).map_err(StartError::Tls)?;
+    let listener = listen(serving).map_err(|source| StartError::Listen {
+        address: serving.address,
+        source,
+    })?;
+    Ok(Server {
+        listener,
+        tls,
+        max_streams: serving.max_streams,
+        grace,
+    })
+}
+
+async fn open(backend: &Backend) -> Result<Arc<dyn Store>, StartError> {
+    match backend {
+        Backend::Etcd(config) => {
+            let store = EtcdStore::new(config).map_err(StartError::Etcd)?;
+            Ok(Arc::new(store))
+        }
+        Backend::Embedded(dir) => {
+            let dir = dir.clone();
+            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, HISTORY));
+            let opened = opened
+                .await
+                .expect("opening does not panic and is not cancelled");
+            Ok(Arc::new(opened.map_err(StartError::Store)?))
+        }
+    }
+}
+
+async fn authenticator(
+    authn: &Authn,
+    hosts: &Hosts,
+    metrics: &mut Registry,
+    tasks: &Tasks,
+) -> Result<Arc<Authenticator<KubeTokenReview>>, StartError> {
+    let lookup = match (authn.skip_lookup, authn.tolerate_failure) {
+        (true, _) => Lookup::Skip,
+        (false, true) => Lookup::Tolerate(hosts.authn.clone()),
+        (false, false) => Lookup::Require(hosts.authn.clone()),
+    };
+    let trust = TrustConfig {
+        client_ca_file: authn.client_ca_file.clone(),
+        request_header: authn.request_header.clone(),
+        lookup,
+        file_interval: FILE_INTERVAL,
+    };
+    let metrics = fleetgate_authn::Metrics::register(metrics);
+    let reviewer = KubeTokenReview::new(hosts.authn.clone(), metrics.clone());
+    let made = Authenticator::new(trust, reviewer, authn.token_ttl, metrics).await;
+    let (authenticator, keeper) = made.map_err(StartError::Trust)?;
+    tasks.spawn_until_stopped(keeper.run());
+    Ok(Arc::new(authenticator))
+}
+
+fn authorizer(
+    authz: &Authz,
+    hosts: &Hosts,
+    metrics: &mut Registry,
+) -> Result<Authorizer<KubeAccessReview>, StartError> {
+    let paths = AlwaysAllowedPaths::parse(&authz.always_allow);
+    let config = fleetgate_authz::Config {
+        allowed_ttl: authz.allowed_ttl,
+        denied_ttl: authz.denied_ttl,
+        always_allowed_paths: paths.map_err(StartError::AlwaysAllowPaths)?,
+        max_reviews_at_a_time: MAX_REVIEWS,
+    };
+    let metrics = fleetgate_authz::Metrics::register(metrics);
+    let reviewer = KubeAccessReview::new(hosts.authz.clone(), metrics.clone());
+    Ok(Authorizer::new(config, reviewer, metrics))
+}
+
+fn secrets(
+    members: &Members,
+    hosts: &Hosts,
+    clusters: &ClusterRegistry,
+    tasks: &Tasks,
+) -> Arc<Secrets<HostSecrets>> {
+    let host = HostSecrets::new(hosts.own.clone());
+    let plain_http = match members.allow_plain_http {
+        true => PlainHttp::Allow,
+        false => PlainHttp::Refuse,
+    };
+    let secrets = Arc::new(Secrets::new(host.clone(), plain_http));
+    let told = clusters.members();
+    let synced = |namespace: &str| tracing::debug!(namespace, "secrets are watched");
+    tasks.spawn_until_stopped(fleetgate_credentials::watch(
+        Arc::clone(&secrets),
+        host,
+        told,
+        synced,
+    ));
+    secrets
+}
+
+/// The stack of each member.
+type Stacks =
+    Clusters<ClusterRegistry, Arc<Secrets<HostSecrets>>, NewUpstream, fleetgate_upstream::Upstream>;
+
+fn stacks(
+    members: &Members,
+    clusters: &ClusterRegistry,
+    secrets: &Arc<Secrets<HostSecrets>>,
+    metrics: &mut Registry,
+    tasks: &Tasks,
+) -> Stacks {
+    let config = fleetgate_upstream::Config {
+        connect_timeout: members.connect_timeout,
+        tls_timeout: members.connect_timeout,
+        tcp_keepalive: TCP_KEEPALIVE,
+    };
+    let upstream_metrics = fleetgate_upstream::Metrics::register(metrics);
+    let new_upstream = NewUpstream::new(config, upstream_metrics, tasks.clone());
+    let config = fleetgate_proxy::Config {
+        request_timeout: members.request_timeout,
+        tasks: tasks.clone(),
+        metrics: fleetgate_proxy::Metrics::register(metrics),
+    };
+    Clusters::new(config, clusters.clone(), Arc::clone(secrets), new_upstream)
+}
+
+/// Ends what lasts on clusters that are no longer registered.
+fn forget_deleted(clusters: &ClusterRegistry, stacks: Stacks, tasks: &Tasks) {
+    let mut members = clusters.members();
+    tasks.spawn_until_stopped(async move {
+        while members.changed().await.is_ok() {
+            let current = Arc::clone(&members.borrow_and_update());
+            stacks.retain(&|name| current.contains_key(name));
+        }
+    });
+}
+
+fn synced(
+    clusters: &ClusterRegistry,
+    authenticator: &Arc<Authenticator<KubeTokenReview>>,
+) -> Vec<Synced> {
+    let (clusters, authenticator) = (clusters.clone(), Arc::clone(authenticator));
+    vec![
+        Synced {
+            name: "clusters",
+            is_synced: Box::new(move || clusters.registry().is_synced()),
+        },
+        Synced {
+            name: "the host's authentication configuration",
+            is_synced: Box::new(move || authenticator.is_synced()),
+        },
+    ]
+}

@@ -1,0 +1,170 @@
+//! Accept, TLS, HTTP: one task a connection, each request with what is known of its connection.
+
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use fleetgate_model::{PeerAddress, PeerCertificates};
+use fleetgate_stack::Body;
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
+};
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service;
+
+/// A TLS handshake takes no longer, or the connection is closed.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The head of an HTTP/1.1 request takes no longer, from the end of the one before (Go's server in
+/// Kubernetes: 32 s).
+const HEAD_TIMEOUT: Duration = Duration::from_secs(32);
+/// As large as Go's default for the head of a request.
+const MAX_HEAD: usize = 1 << 20;
+/// Go counts bytes and not headers; a caller in hundreds of groups has hundreds of headers.
+const MAX_HEADERS: usize = 4096;
+/// Bytes that one request body may send unread: as kube-apiserver grants.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// A silent HTTP/2 connection is asked for a sign of life.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// Pause after a failed accept: mostly too many open files, which does not pass at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Time for what was told to end to be written out.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// Serves connections from a listener.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) max_streams: u32,
+    /// How long requests may go on after the word to stop.
+    pub(crate) grace: Duration,
+}
+
+#[derive(Clone)]
+struct Shared<S> {
+    acceptor: TlsAcceptor,
+    builder: Arc<Builder<TokioExecutor>>,
+    service: S,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Serves with `service` until `stop`; then accepts no more, lets requests finish within the
+    /// grace period, cancels `end` for what still lasts, and returns when that was written out.
+    pub(crate) async fn run<S>(self, service: S, stop: CancellationToken, end: &CancellationToken)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+    {
+        let connections = TaskTracker::new();
+        let graceful = GracefulShutdown::new();
+        let shared = Shared {
+            acceptor: TlsAcceptor::from(Arc::clone(&self.tls)),
+            builder: Arc::new(builder(self.max_streams)),
+            service,
+        };
+        while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
+            match accepted {
+                Ok((stream, peer)) => {
+                    let (shared, watcher) = (shared.clone(), graceful.watcher());
+                    connections.spawn(shared.connection(stream, peer, watcher));
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn Error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        let mut finished = Box::pin(graceful.shutdown());
+        if timeout(self.grace, &mut finished).await.is_err() {
+            end.cancel();
+            if timeout(FLUSH, finished).await.is_err() {
+                tracing::warn!("connections were closed with requests under way");
+            }
+        }
+    }
+}
+
+fn builder(max_streams: u32) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(max_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
+    builder
+}
+
+// === impl Shared ===
+
+impl<S> Shared<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+{
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let ended = async {
+            stream.set_nodelay(true)?;
+            let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
+            let stream = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            let certificates = certificates(&stream);
+            let service = service_fn(|request: Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                let extensions = request.extensions_mut();
+                extensions.insert(PeerAddress(peer));
+                if let Some(certificates) = &certificates {
+                    extensions.insert(certificates.clone());
+                }
+                let mut service = self.service.clone();
+                async move { service.call(request).await }
+            });
+            let io = TokioIo::new(stream);
+            let connection = self.builder.serve_connection_with_upgrades(io, service);
+            watcher.watch(connection).await
+        };
+        let ended: Result<(), Box<dyn Error + Send + Sync>> = ended.await;
+        if let Err(error) = ended {
+            tracing::debug!(error = &*error as &dyn Error, %peer, "connection ended");
+        }
+    }
+}
+
+fn certificates(stream: &TlsStream<TcpStream>) -> Option<PeerCertificates> {
+    let chain = stream.get_ref().1.peer_certificates()?;
+    let chain = chain
+        .iter()
+        .map(|certificate| certificate.clone().into_owned());
+    Some(PeerCertificates(chain.collect()))
+}

@@ -1,0 +1,3 @@
+//! Benches against real members: ratios to direct access in the same run.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end tests and benches, on real control planes that `cargo xtask up` started.
