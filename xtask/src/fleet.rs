@@ -14,9 +14,11 @@ use crate::{
     objects,
     plane::{Ground, Plane, PlaneSpec, Reach, ready},
     server::{Server, Storage},
+    ui,
 };
 
 const AVAILABLE_LIMIT: Duration = Duration::from_secs(60);
+const LOG_LINES: usize = 20;
 /// Where the host serves the clusters.
 pub(crate) const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
 
@@ -149,6 +151,7 @@ async fn register_server(host: &Plane, server: &Server, ca: &str) -> Result<()> 
             return Ok(());
         }
         if start.elapsed() > AVAILABLE_LIMIT {
+            ui::log_tail(&server.process.log, LOG_LINES);
             let obstacle = obstacle.as_deref().unwrap_or("its routes are missing");
             bail!("the host does not pass requests on to the server: {obstacle}");
         }
