@@ -2,7 +2,8 @@
 //!
 //! [`Store`] is what the rest of the server knows: keys with bytes, one revision counter for the
 //! whole store, writes that say what they expect to find, and watches that miss nothing. Three
-//! backends stand behind it, chosen at run time: one speaks to an etcd cluster, one keeps a file, and
+//! backends stand behind it, chosen at run time: [`EtcdStore`](etcd::EtcdStore) speaks to an etcd
+//! cluster, [`EmbeddedStore`](embedded::EmbeddedStore) keeps one file, and
 //! [`MemoryStore`](memory::MemoryStore) keeps nothing.
 //!
 //! Keys are used as given: a prefix such as `/registry` is the caller's to put in front ([`key`]
@@ -10,6 +11,7 @@
 #![warn(missing_docs)]
 
 pub mod embedded;
+pub mod etcd;
 mod index;
 mod local;
 pub mod memory;

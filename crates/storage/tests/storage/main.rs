@@ -5,4 +5,6 @@ mod contract;
 #[cfg(test)]
 mod embedded;
 #[cfg(test)]
+mod etcd;
+#[cfg(test)]
 mod memory;
