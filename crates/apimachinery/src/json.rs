@@ -19,6 +19,45 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     Ok(out)
 }
 
+/// `compact`, which is JSON without spaces, indented as Go's `json.Indent` does: by two spaces.
+pub fn indent(compact: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (at, &byte) in compact.iter().enumerate() {
+        if in_string {
+            out.push(byte);
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        let opens_before = at > 0 && matches!(compact[at - 1], b'{' | b'[');
+        match byte {
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if !opens_before {
+                    break_line(&mut out, depth);
+                }
+            }
+            _ if opens_before => break_line(&mut out, depth),
+            _ => {}
+        }
+        out.push(byte);
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b',' => break_line(&mut out, depth),
+            b':' => out.push(b' '),
+            b'"' => in_string = true,
+            _ => {}
+        }
+    }
+    out
+}
+
+fn break_line(out: &mut Vec<u8>, depth: usize) {
+    out.push(b'\n');
+    out.resize(out.len() + 2 * depth, b' ');
+}
+
 // === impl GoFormatter ===
 
 impl Formatter for GoFormatter {
@@ -41,7 +80,7 @@ impl Formatter for GoFormatter {
 
 #[cfg(test)]
 mod tests {
-    use super::to_vec;
+    use super::{indent, to_vec};
 
     #[track_caller]
     fn check(value: &str, want: &str) {
@@ -56,5 +95,13 @@ mod tests {
         check("a\u{2028}b", "\"a\\u2028b\"");
         check("tab\tquote\"", "\"tab\\tquote\\\"\"");
         check("\u{8}\u{c}\u{1}", "\"\\b\\f\\u0001\"");
+    }
+
+    #[test]
+    fn json_is_indented_as_go_indents_it() {
+        let compact = r#"{"a":[1,{"b":{}}],"c":"x,{\"\\","d":[]}"#;
+        let want = "{\n  \"a\": [\n    1,\n    {\n      \"b\": {}\n    }\n  ],\n  \"c\": \
+                    \"x,{\\\"\\\\\",\n  \"d\": []\n}";
+        assert_eq!(String::from_utf8_lossy(&indent(compact.as_bytes())), want);
     }
 }

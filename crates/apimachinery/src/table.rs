@@ -22,6 +22,15 @@ pub struct Column {
     pub priority: i32,
 }
 
+/// How objects become rows: a cell for each column.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer<O> {
+    /// The columns.
+    pub columns: &'static [Column],
+    /// The cells of one object, as it is now.
+    pub cells: fn(&O, Time) -> Vec<Value>,
+}
+
 /// `metav1.Table`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -103,6 +103,21 @@ impl ListOptions {
             send_initial_events: query.boolean("sendInitialEvents"),
         })
     }
+
+    /// The same options for the one object called `name`, which the path or the field selector
+    /// names.
+    ///
+    /// # Errors
+    /// 400 if the field selector asks for another one.
+    pub fn for_name(mut self, name: &str) -> Result<Self, Status> {
+        if self.field_selector.is_empty() {
+            self.field_selector = FieldSelector::one("metadata.name", name);
+        } else if self.field_selector.exact("metadata.name") != Some(name) {
+            let message = "fieldSelector metadata.name doesn't match requested name";
+            return Err(Status::bad_request(message));
+        }
+        Ok(self)
+    }
 }
 
 /// What list options are for.

@@ -69,6 +69,16 @@ impl FieldSelector {
         Ok(Self { terms })
     }
 
+    /// Selects the objects whose `field` is `value`.
+    pub fn one(field: &str, value: &str) -> Self {
+        let term = Term {
+            field: field.to_owned(),
+            op: Op::Equals,
+            value: value.to_owned(),
+        };
+        Self { terms: vec![term] }
+    }
+
     /// Whether everything is selected.
     pub const fn is_empty(&self) -> bool {
         self.terms.is_empty()
