@@ -85,6 +85,17 @@ impl<'q> Query<'q> {
         Self(pairs(raw).collect())
     }
 
+    /// The same query, of its own.
+    pub fn into_owned(self) -> Query<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Query(
+            self.0
+                .into_iter()
+                .map(|(key, value)| (own(key), own(value)))
+                .collect(),
+        )
+    }
+
     /// The first value of `key`.
     pub fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()

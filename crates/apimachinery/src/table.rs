@@ -23,7 +23,7 @@ pub struct Column {
 }
 
 /// How objects become rows: a cell for each column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Printer<O> {
     /// The columns.
     pub columns: &'static [Column],
@@ -120,6 +120,16 @@ pub fn meta_type(kind: &str, version: MetaVersion) -> TypeMeta {
         api_version: version.api_version().to_string(),
     }
 }
+
+// === impl Printer ===
+
+impl<O> Clone for Printer<O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O> Copy for Printer<O> {}
 
 // === impl PartialObjectMetadata ===
 

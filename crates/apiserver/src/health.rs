@@ -68,6 +68,11 @@ impl Checks {
         Self { endpoint, checks }
     }
 
+    /// The name of the endpoint.
+    pub const fn endpoint(&self) -> &'static str {
+        self.endpoint
+    }
+
     /// The paths of the endpoint and of each check.
     pub fn paths(&self) -> impl Iterator<Item = String> {
         let own = std::iter::once(format!("/{}", self.endpoint));
@@ -177,7 +182,6 @@ mod tests {
         Checks::new("readyz", vec![Check::always("ping"), etcd])
     }
 
-    #[track_caller]
     async fn check(path: &str, query: &str, code: u16, body: &str) {
         let response = checks().answer(path, query).await;
         assert_eq!(response.status(), code);

@@ -1,8 +1,19 @@
 //! The axum surface: routes, resource handlers, discovery, OpenAPI, health, metrics; renders a Refusal as a Status.
 //!
-//! Takes requests that were authenticated and authorized by others.
+//! Takes requests that were authenticated and authorized by others: see [`Admitted`]. What is
+//! routed by is the request's attributes, which were authorized, and never its raw path.
 
+mod asked;
+mod body;
 pub mod health;
 mod render;
+mod resource;
+mod respond;
+mod server;
+mod statics;
+mod warning;
 
 pub use render::render;
+pub use resource::Resource;
+pub use server::{Admitted, ApiServer, Config};
+pub use statics::Version;

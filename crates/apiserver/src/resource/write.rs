@@ -1,0 +1,135 @@
+//! Create, update, patch and delete.
+
+use bytes::Bytes;
+use fleetgate_apimachinery::{
+    decode::{decode, decode_value},
+    managed_fields::manager_name,
+    negotiation,
+    options::{CreateOptions, DeleteOptions, ListVerb, PatchOptions},
+    patch::{ObjectPatch, PatchType},
+    query::Query,
+    status::Status,
+};
+use fleetgate_registry::{Change, Deleted, Part, Strategy};
+use fleetgate_stack::Body;
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use super::{Resource, view::Shown};
+use crate::{
+    asked::{Asked, Failure},
+    body, respond, warning,
+};
+
+// === impl Resource ===
+
+impl<S: Strategy> Resource<S> {
+    pub(super) async fn create(&self, asked: Asked) -> Result<Response<Body>, Failure> {
+        let output = asked.answer().output(self.object_offer())?;
+        let input = negotiation::input(asked.content_type())?;
+        let shown = Shown::of(output, &asked.query())?;
+        let mut options = CreateOptions::from_query(&asked.query())?;
+        options.field_manager = manager_name(&options.field_manager, asked.user_agent());
+        let body = body::read(asked.into_body()).await?;
+        let decoded = decode(&body, input, &self.expected(), options.field_validation)?;
+        let created = self.registry.create(decoded.object, &options).await?;
+        let mut response = self.show_object(StatusCode::CREATED, &created, shown)?;
+        warning::add(response.headers_mut(), &decoded.warnings);
+        Ok(response)
+    }
+
+    pub(super) async fn update(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
+        let output = asked.answer().output(self.object_offer())?;
+        let input = negotiation::input(asked.content_type())?;
+        let shown = Shown::of(output, &asked.query())?;
+        let mut options = CreateOptions::for_update(&asked.query())?;
+        options.field_manager = manager_name(&options.field_manager, asked.user_agent());
+        let name = asked.name().to_owned();
+        let body = body::read(asked.into_body()).await?;
+        let decoded = decode(&body, input, &self.expected(), options.field_validation)?;
+        let change = Change::Replace(decoded.object);
+        let updated = self.registry.update(&name, part, change, &options).await?;
+        let mut response = self.show_object(StatusCode::OK, &updated, shown)?;
+        warning::add(response.headers_mut(), &decoded.warnings);
+        Ok(response)
+    }
+
+    pub(super) async fn patch(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
+        let output = asked.answer().output(self.object_offer())?;
+        let kind = PatchType::of(asked.content_type())?;
+        let shown = Shown::of(output, &asked.query())?;
+        let PatchOptions {
+            write: mut options,
+            force: _,
+        } = PatchOptions::from_query(&asked.query())?;
+        options.field_manager = manager_name(&options.field_manager, asked.user_agent());
+        let name = asked.name().to_owned();
+        let patch = ObjectPatch::parse(kind, &body::read(asked.into_body()).await?)?;
+        let mut warnings = Vec::new();
+        let structure = self.registry.strategy().structure();
+        let validation = options.field_validation;
+        let change = Change::with(|current| {
+            let value = serde_json::to_value(current.object()).map_err(Status::internal)?;
+            let patched = patch.apply(value, structure, validation)?;
+            warnings = patched.warnings;
+            Ok(patched.object)
+        });
+        let patched = self.registry.update(&name, part, change, &options).await?;
+        let mut response = self.show_object(StatusCode::OK, &patched, shown)?;
+        warning::add(response.headers_mut(), &warnings);
+        Ok(response)
+    }
+
+    pub(super) async fn delete(&self, asked: Asked) -> Result<Response<Body>, Failure> {
+        let answer = asked.answer();
+        let output = answer.output(self.object_offer())?;
+        let shown = Shown::of(output, &asked.query())?;
+        let name = asked.name().to_owned();
+        let options = delete_options(asked).await?;
+        match self.registry.delete(&name, &options).await? {
+            Deleted::Gone(status) => Ok(respond::status(&status, answer.status_format())),
+            Deleted::Held(object) => {
+                let code = if options.asks_for_dependents {
+                    StatusCode::ACCEPTED
+                } else {
+                    StatusCode::OK
+                };
+                Ok(self.show_object(code, &object, shown)?)
+            }
+        }
+    }
+
+    pub(super) async fn delete_collection(&self, asked: Asked) -> Result<Response<Body>, Failure> {
+        let output = asked.answer().output(self.list_offer())?;
+        let shown = Shown::of(output, &asked.query())?;
+        let selected = self.list_options(&asked, ListVerb::List)?;
+        let options = delete_options(asked).await?;
+        let deleted = self.registry.delete_collection(&options, &selected).await?;
+        Ok(self.show_list(&deleted, shown)?)
+    }
+}
+
+/// The options of a deletion: the body, or where there is none the query.
+async fn delete_options(asked: Asked) -> Result<DeleteOptions, Status> {
+    let input = negotiation::input(asked.content_type());
+    let query = asked.query().into_owned();
+    let body: Bytes = body::read(asked.into_body()).await?;
+    if body.is_empty() {
+        return DeleteOptions::from_parts(&query, None);
+    }
+    let value = decode_value(&body, input?).map_err(|error| {
+        Status::bad_request(format!(
+            "couldn't get version/kind; json parse error: {error}"
+        ))
+    })?;
+    let kind = value
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or("DeleteOptions");
+    if kind != "DeleteOptions" {
+        let message =
+            format!("decoded object cannot be converted to DeleteOptions: it is a {kind}");
+        return Err(Status::bad_request(message));
+    }
+    DeleteOptions::from_parts(&Query::default(), Some(&value))
+}

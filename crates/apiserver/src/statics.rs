@@ -1,0 +1,218 @@
+//! What is no resource: discovery, health, metrics, the version and the index of all these.
+
+mod discovery;
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, Request, State},
+    http::StatusCode,
+    routing::{any, get},
+};
+use fleetgate_apimachinery::{
+    json,
+    negotiation::{self, Format},
+    query::Query,
+    status::Status,
+};
+use fleetgate_stack::Body;
+use http::{
+    Response,
+    header::{ACCEPT, USER_AGENT},
+};
+use prometheus_client::{encoding::text::encode, registry::Registry as Metrics};
+use serde::Serialize;
+
+use crate::{Config, health::Checks, respond};
+use discovery::Discovery;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What `/version` says: the fields of Kubernetes' `version.Info`, where clients look for the API
+/// conventions that are served.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    /// Major version of Kubernetes.
+    pub major: &'static str,
+    /// Minor version of Kubernetes.
+    pub minor: &'static str,
+    /// The major version whose behaviour is emulated.
+    pub emulation_major: &'static str,
+    /// The minor version whose behaviour is emulated.
+    pub emulation_minor: &'static str,
+    /// The oldest major version that this one goes with.
+    pub min_compatibility_major: &'static str,
+    /// The oldest minor version that this one goes with.
+    pub min_compatibility_minor: &'static str,
+    /// Version of this server, as `v1.36.0-fleetgate-0.1.0`.
+    pub git_version: String,
+    /// The commit that this server was built from.
+    pub git_commit: &'static str,
+    /// Whether there were changes beyond that commit.
+    pub git_tree_state: &'static str,
+    /// When it was built.
+    pub build_date: &'static str,
+    /// Kubernetes: the version of Go.
+    pub go_version: &'static str,
+    /// The compiler.
+    pub compiler: &'static str,
+    /// Operating system and processor, `linux/amd64`.
+    pub platform: String,
+}
+
+/// `/`: the paths that are served.
+#[derive(Serialize)]
+struct Index {
+    paths: Vec<String>,
+}
+
+struct Statics {
+    version: Version,
+    checks: Vec<Checks>,
+    metrics: Metrics,
+    discovery: Discovery,
+}
+
+type Shared = State<Arc<Statics>>;
+type Answer = Response<axum::body::Body>;
+
+/// The routes of all that `config` names.
+pub(crate) fn router(config: Config) -> Router {
+    let Config {
+        groups,
+        address,
+        version,
+        checks,
+        metrics,
+        request_timeout: _,
+    } = config;
+    let mut router = Router::new()
+        .route("/", get(index))
+        .route("/apis", get(apis))
+        .route("/apis/", get(apis))
+        .route("/apis/{group}", get(group))
+        .route("/apis/{group}/", get(group))
+        .route("/apis/{group}/{version}", get(resources))
+        .route("/apis/{group}/{version}/", get(resources))
+        .route("/metrics", any(metrics_page))
+        .route("/version", get(version_page))
+        .route("/version/", get(version_page));
+    for endpoint in checks.iter().map(Checks::endpoint) {
+        router = router
+            .route(&format!("/{endpoint}"), any(health))
+            .route(&format!("/{endpoint}/{{*check}}"), any(health));
+    }
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(async || answer(respond::page_not_found()))
+        .with_state(Arc::new(Statics {
+            version,
+            checks,
+            metrics,
+            discovery: Discovery::new(groups, address),
+        }))
+}
+
+async fn index(State(statics): Shared) -> Answer {
+    let mut paths = statics.discovery.paths();
+    paths.extend(statics.checks.iter().flat_map(Checks::paths));
+    paths.extend(["/metrics", "/version"].map(str::to_owned));
+    paths.sort();
+    paths.dedup();
+    answer(indented(&Index { paths }))
+}
+
+async fn version_page(State(statics): Shared) -> Answer {
+    answer(indented(&statics.version))
+}
+
+async fn metrics_page(State(statics): Shared) -> Answer {
+    let mut text = String::new();
+    answer(match encode(&mut text, &statics.metrics) {
+        Ok(()) => respond::respond(StatusCode::OK, OPENMETRICS, Body::full(text)),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot write metrics"
+            );
+            respond::text(StatusCode::INTERNAL_SERVER_ERROR, "cannot write metrics\n")
+        }
+    })
+}
+
+async fn health(State(statics): Shared, request: Request) -> Answer {
+    let path = request.uri().path().trim_start_matches('/');
+    let (endpoint, check) = path.split_once('/').unwrap_or((path, ""));
+    let query = request.uri().query().unwrap_or_default();
+    match statics
+        .checks
+        .iter()
+        .find(|checks| checks.endpoint() == endpoint)
+    {
+        Some(checks) => answer(checks.answer(check, query).await),
+        None => answer(respond::page_not_found()),
+    }
+}
+
+async fn apis(State(statics): Shared, request: Request) -> Answer {
+    answer(
+        statics
+            .discovery
+            .groups(request.headers(), request.uri().query()),
+    )
+}
+
+async fn group(State(statics): Shared, Path(group): Path<String>, request: Request) -> Answer {
+    answer(
+        statics
+            .discovery
+            .group(&group, request.headers(), request.uri().query()),
+    )
+}
+
+async fn resources(
+    State(statics): Shared,
+    Path((group, version)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let (headers, query) = (request.headers(), request.uri().query());
+    answer(
+        statics
+            .discovery
+            .resources(&group, &version, headers, query),
+    )
+}
+
+async fn method_not_allowed(request: Request) -> Answer {
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let agent = header(USER_AGENT).unwrap_or_default();
+    let pretty = negotiation::pretty(query.first("pretty"), agent);
+    let format = negotiation::negotiate_status(header(ACCEPT).unwrap_or_default(), pretty);
+    answer(respond::status(&Status::method_not_allowed(), format))
+}
+
+/// JSON for people, as Kubernetes writes what is no API object.
+fn indented<T: Serialize>(value: &T) -> Response<Body> {
+    let compact = json::to_vec(value).unwrap_or_default();
+    respond::document(StatusCode::OK, Format::PrettyJson, compact.into())
+}
+
+fn answer(response: Response<Body>) -> Answer {
+    response.map(axum::body::Body::new)
+}
+
+// === impl Statics ===
+
+impl fmt::Debug for Statics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statics").finish_non_exhaustive()
+    }
+}
