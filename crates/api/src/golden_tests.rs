@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use fleetgate_apimachinery::{json, meta::Time, schema::GroupKind, status::Status};
+use fleetgate_apimachinery::{
+    decode::unknown_fields, json, meta::Time, schema::GroupKind, status::Status,
+    structure::Structure,
+};
 use serde_json::Value;
 
 use crate::{Cluster, GROUP, KIND, ResourceModeling, canonicalize, prepare_for_create, validate};
@@ -101,4 +104,78 @@ fn what_was_accepted_is_accepted_with_the_same_defaults() {
             "{name}"
         );
     }
+}
+
+/// The schema called `name` in the recorded OpenAPI document.
+fn schema<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let schema = &document["components"]["schemas"][name];
+    assert!(schema.is_object(), "{name}");
+    schema
+}
+
+/// The schema that a property points to, directly, as an item, or as a value.
+fn target<'a>(document: &'a Value, property: &'a Value) -> Option<&'a Value> {
+    let inner = [
+        &property["items"],
+        &property["additionalProperties"],
+        property,
+    ];
+    let reference = inner.into_iter().find_map(|place| {
+        place["$ref"]
+            .as_str()
+            .or_else(|| place["allOf"][0]["$ref"].as_str())
+    })?;
+    let target = schema(document, reference.rsplit('/').next()?);
+    target["properties"].is_object().then_some(target)
+}
+
+#[track_caller]
+fn check_structure(document: &Value, schema: &Value, structure: &Structure, path: &str) {
+    let Structure::Fields(fields) = structure else {
+        panic!("{path}: {structure:?}")
+    };
+    let properties = schema["properties"].as_object().expect("properties");
+    let names: Vec<_> = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(
+        names,
+        properties.keys().cloned().collect::<Vec<_>>(),
+        "{path}"
+    );
+    for (name, structure) in fields.iter().filter(|(name, _)| *name != "metadata") {
+        let (property, path) = (&properties[*name], format!("{path}.{name}"));
+        let (is_list, is_map) = (
+            property["type"] == "array",
+            property["additionalProperties"].is_object(),
+        );
+        assert_eq!(matches!(structure, Structure::List(_)), is_list, "{path}");
+        assert_eq!(matches!(structure, Structure::Map(_)), is_map, "{path}");
+        if let Some(schema) = target(document, property) {
+            let inner = if is_list { structure.item() } else { structure };
+            check_structure(document, schema, inner, &path);
+        }
+    }
+}
+
+#[test]
+fn the_structure_has_the_fields_of_the_recorded_schema() {
+    let document = golden("openapi-v3.json");
+    let schemas = document["components"]["schemas"]
+        .as_object()
+        .expect("schemas");
+    let cluster = schemas
+        .keys()
+        .find(|name| name.ends_with(".v1alpha1.Cluster"));
+    let cluster = schema(&document, cluster.expect("a schema of Cluster"));
+    check_structure(&document, cluster, &crate::STRUCTURE, "");
+}
+
+#[test]
+fn every_field_is_written_under_its_name() {
+    let full = golden("etcd.json");
+    let stored = full["/registry/cluster.karmada.io/clusters/stored-full"]["value"].as_str();
+    let cluster: Value = serde_json::from_str(stored.expect("a value")).expect("JSON");
+    assert_eq!(
+        unknown_fields(&cluster, &crate::STRUCTURE),
+        Vec::<String>::new()
+    );
 }

@@ -21,7 +21,7 @@ use crate::{Object, Stored};
 const MAX_CHANGES: usize = 10_000;
 /// At most so many bytes of stored values are remembered with the changes: a few minutes of a
 /// fleet of thousands of clusters that report every ten seconds.
-const MAX_CHANGE_BYTES: usize = 16 << 20;
+pub(crate) const MAX_CHANGE_BYTES: usize = 16 << 20;
 
 /// What happened to one object.
 #[derive(Debug)]

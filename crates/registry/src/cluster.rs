@@ -9,8 +9,8 @@ use fleetgate_api::{
 };
 use fleetgate_apimachinery::{
     field::FieldError,
-    managed_fields::Structure,
     meta::{ObjectMeta, Time},
+    structure::Structure,
 };
 use fleetgate_model::{ClusterName, Member, ResolveCluster};
 use fleetgate_storage::Store;

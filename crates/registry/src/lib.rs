@@ -13,6 +13,8 @@ mod registry;
 mod selection;
 mod stored;
 mod strategy;
+#[cfg(test)]
+mod testing;
 mod watch;
 
 pub use cluster::{CLUSTERS, ClusterRegistry, ClusterStrategy};

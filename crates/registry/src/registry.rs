@@ -154,3 +154,6 @@ impl<S: Strategy> Registry<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use fleetgate_apimachinery::{
     field::FieldError,
-    managed_fields::Structure,
     meta::{ObjectMeta, Time},
     schema::{GroupKind, GroupResource},
+    structure::Structure,
 };
 use serde::{Serialize, de::DeserializeOwned};
 

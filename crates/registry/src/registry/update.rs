@@ -187,11 +187,12 @@ impl<S: Strategy> Registry<S> {
     fn next(
         &self,
         part: Part,
-        object: S::Object,
+        mut object: S::Object,
         current: &Stored<S::Object>,
         options: &UpdateOptions,
     ) -> Result<Next<S::Object>, Status> {
         let (now, old) = (Time::now(), current.object());
+        metadata::dedup_owners(object.metadata_mut());
         let mut object = self.own(part, object, old, options)?;
         let errors = match part {
             Part::Main => self.prepare_main(&mut object, old),

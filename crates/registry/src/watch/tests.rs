@@ -1,1 +1,389 @@
+use std::{sync::Arc, time::Duration};
 
+use fleetgate_api::Cluster;
+use fleetgate_apimachinery::{
+    options::{DeleteOptions, ListOptions, ResourceVersion},
+    selector::{FieldSelector, LabelSelector},
+};
+use futures::{Stream, StreamExt, stream::BoxStream};
+use tokio::time::Instant;
+
+use super::{Start, WatchEvent, WatchSpec};
+use crate::{
+    CLUSTERS, Change, Part, Stored,
+    cache::{Cache, MAX_CHANGE_BYTES, Update},
+    selection::Selection,
+    testing::{Fixture, cluster, golden, written_by},
+};
+
+type Events = BoxStream<'static, WatchEvent<Cluster>>;
+
+async fn watch(fixture: &Fixture, options: &ListOptions) -> Events {
+    fixture
+        .registry()
+        .watch(options)
+        .await
+        .expect("a watch")
+        .boxed()
+}
+
+fn shown(event: &WatchEvent<Cluster>) -> String {
+    let what = event.object().map_or_else(
+        || String::from_utf8_lossy(&event.json()).into_owned(),
+        |object| object.name().to_owned(),
+    );
+    format!("{} {what}", event.event_type())
+}
+
+/// The events that are ready now.
+async fn ready(events: &mut Events) -> Vec<String> {
+    let mut all = Vec::new();
+    // Paused time moves only when nothing else can happen.
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(1), events.next()).await
+    {
+        all.push(shown(&event));
+    }
+    all
+}
+
+async fn set_label(fixture: &Fixture, name: &str, value: Option<&str>) -> i64 {
+    let change = Change::with(|current: &Stored<Cluster>| {
+        let mut cluster: Cluster = current.object().clone();
+        cluster.metadata.labels.clear();
+        cluster
+            .metadata
+            .labels
+            .extend(value.map(|value| ("l".to_owned(), value.to_owned())));
+        Ok(cluster)
+    });
+    let done = fixture
+        .registry()
+        .update(name, Part::Main, change, &written_by("test"))
+        .await;
+    done.expect("an update").revision()
+}
+
+fn lasting(seconds: u64) -> ListOptions {
+    ListOptions {
+        timeout: Some(Duration::from_secs(seconds)),
+        ..ListOptions::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_starts_with_what_is_there_and_goes_on() {
+    let fixture = Fixture::new().await;
+    fixture.create("b").await;
+    fixture.create("a").await;
+    let mut events = watch(&fixture, &lasting(600)).await;
+    assert_eq!(ready(&mut events).await, ["ADDED a", "ADDED b"]);
+    fixture.create("c").await;
+    set_label(&fixture, "a", Some("1")).await;
+    fixture
+        .registry()
+        .delete("b", &DeleteOptions::default())
+        .await
+        .expect("a deletion");
+    assert_eq!(
+        ready(&mut events).await,
+        ["ADDED c", "MODIFIED a", "DELETED b"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_from_a_resource_version_tells_what_came_after() {
+    let fixture = Fixture::new().await;
+    let first = fixture.create("a").await.revision();
+    fixture.create("b").await;
+    let at = |revision: i64| ListOptions {
+        resource_version: ResourceVersion::At(u64::try_from(revision).expect("positive")),
+        ..lasting(600)
+    };
+    let mut events = watch(&fixture, &at(first)).await;
+    assert_eq!(ready(&mut events).await, ["ADDED b"]);
+    // From a version yet to come: what comes before it is no news.
+    let mut events = watch(&fixture, &at(first + 2)).await;
+    fixture.create("c").await;
+    assert_eq!(ready(&mut events).await, [""; 0]);
+    fixture.create("d").await;
+    assert_eq!(ready(&mut events).await, ["ADDED d"]);
+    let deleted = fixture
+        .registry()
+        .delete("d", &DeleteOptions::default())
+        .await;
+    deleted.expect("a deletion");
+    let event = events.next().await.expect("an event");
+    let object = event.object().expect("an object");
+    assert_eq!(shown(&event), "DELETED d");
+    assert_eq!(
+        object.revision(),
+        first + 4,
+        "deletions carry their own version"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn selectors_turn_changes_into_comings_and_goings() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    fixture.create("z").await;
+    let options = ListOptions {
+        label_selector: LabelSelector::parse("l=1").expect("a selector"),
+        field_selector: FieldSelector::parse("metadata.name=a").expect("a selector"),
+        ..lasting(600)
+    };
+    let mut events = watch(&fixture, &options).await;
+    assert_eq!(ready(&mut events).await, [""; 0]);
+    set_label(&fixture, "z", Some("1")).await;
+    set_label(&fixture, "a", Some("2")).await;
+    assert_eq!(ready(&mut events).await, [""; 0]);
+    set_label(&fixture, "a", Some("1")).await;
+    let went = set_label(&fixture, "a", Some("3")).await;
+    assert_eq!(shown(&events.next().await.expect("an event")), "ADDED a");
+    let event = events.next().await.expect("an event");
+    let object = event.object().expect("an object");
+    assert_eq!(shown(&event), "DELETED a");
+    assert_eq!(object.object().metadata.labels["l"], "1", "as it was");
+    assert_eq!(object.revision(), went, "as of when it went");
+    let unknown = ListOptions {
+        field_selector: FieldSelector::parse("spec.syncMode=Push").expect("a selector"),
+        ..ListOptions::default()
+    };
+    let refused = fixture
+        .registry()
+        .watch(&unknown)
+        .await
+        .err()
+        .expect("an unknown field");
+    assert_eq!(refused.code, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_forgotten_ends_the_watch_with_an_error() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let options = ListOptions {
+        resource_version: ResourceVersion::At(0),
+        ..ListOptions::default()
+    };
+    let events: Vec<_> = watch(&fixture, &options).await.collect().await;
+    let [WatchEvent::Error(status)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!((status.code, &*status.reason), (410, "Expired"));
+    assert_eq!(status.message, "too old resource version: 0 (1)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_of_everything_anew_ends_watches_with_an_error() {
+    let fixture = Fixture::new().await;
+    let last = fixture.create("a").await.revision();
+    let mut events = watch(&fixture, &lasting(600)).await;
+    assert_eq!(ready(&mut events).await, ["ADDED a"]);
+    fixture.store.compact();
+    let event = events.next().await.expect("an event");
+    let WatchEvent::Error(status) = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(
+        status.message,
+        format!("too old resource version: {last} ({last})")
+    );
+    assert!(events.next().await.is_none());
+    fixture.create("b").await;
+    let mut events = watch(&fixture, &lasting(600)).await;
+    assert_eq!(ready(&mut events).await, ["ADDED a", "ADDED b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_watch_of_the_store_is_mended_unseen() {
+    let fixture = Fixture::new().await;
+    let mut events = watch(&fixture, &lasting(600)).await;
+    fixture.create("a").await;
+    fixture.store.hang_up();
+    fixture.create("b").await;
+    assert_eq!(ready(&mut events).await, ["ADDED a", "ADDED b"]);
+}
+
+/// When events come, in seconds, until the watch ends.
+async fn times(events: impl Stream<Item = WatchEvent<Cluster>>) -> Vec<(u64, &'static str)> {
+    let start = Instant::now();
+    let mut times: Vec<_> = events
+        .map(|event| (start.elapsed().as_secs(), event.event_type()))
+        .collect()
+        .await;
+    times.push((start.elapsed().as_secs(), "end"));
+    times
+}
+
+#[tokio::test(start_paused = true)]
+async fn bookmarks_come_each_minute_and_just_before_the_end() {
+    let fixture = Fixture::new().await;
+    let options = ListOptions {
+        allow_watch_bookmarks: true,
+        ..lasting(150)
+    };
+    let events = watch(&fixture, &options).await;
+    let bookmark = "BOOKMARK";
+    let want = [
+        (60, bookmark),
+        (120, bookmark),
+        (148, bookmark),
+        (150, "end"),
+    ];
+    assert_eq!(times(events).await, want);
+    let events = watch(&fixture, &lasting(150)).await;
+    assert_eq!(
+        times(events).await,
+        [(150, "end")],
+        "only for those who ask"
+    );
+    let short = ListOptions {
+        allow_watch_bookmarks: true,
+        ..lasting(2)
+    };
+    assert_eq!(times(watch(&fixture, &short).await).await, [(2, "end")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bookmark_is_an_empty_object_at_what_was_seen() {
+    let fixture = Fixture::new().await;
+    let last = fixture.create("a").await.revision();
+    let options = ListOptions {
+        allow_watch_bookmarks: true,
+        ..lasting(10)
+    };
+    let mut events = watch(&fixture, &options).await;
+    assert_eq!(shown(&events.next().await.expect("the object")), "ADDED a");
+    let json = events.next().await.expect("a bookmark").json();
+    let want = format!(
+        r#"{{"kind":"Cluster","apiVersion":"cluster.karmada.io/v1alpha1","metadata":{{"resourceVersion":"{last}"}},"spec":{{"syncMode":""}},"status":{{}}}}"#
+    );
+    assert_eq!(json, want);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_list_ends_its_initial_events_with_a_bookmark() {
+    let fixture = Fixture::new().await;
+    let created = fixture.create("w-initial").await.revision();
+    for version in [
+        ResourceVersion::Unset,
+        ResourceVersion::Any,
+        ResourceVersion::At(1),
+    ] {
+        let options = ListOptions {
+            allow_watch_bookmarks: true,
+            send_initial_events: Some(true),
+            resource_version: version,
+            ..lasting(2)
+        };
+        let events: Vec<_> = watch(&fixture, &options).await.collect().await;
+        let [WatchEvent::Added(_), WatchEvent::Bookmark(bookmark)] = events.as_slice() else {
+            panic!("{version:?}: {events:?}")
+        };
+        let mut got: serde_json::Value =
+            serde_json::from_slice(&bookmark.json()).expect("a bookmark is JSON");
+        assert_eq!(got["metadata"]["resourceVersion"], created.to_string());
+        got["metadata"]["resourceVersion"] = "RV".into();
+        assert_eq!(got, golden("watch/w-initial", 2)[1]["object"]);
+    }
+    let options = ListOptions {
+        send_initial_events: Some(false),
+        ..lasting(2)
+    };
+    let events: Vec<_> = watch(&fixture, &options).await.collect().await;
+    assert!(events.is_empty(), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_list_of_a_version_yet_to_come_is_refused_in_the_stream() {
+    let fixture = Fixture::new().await;
+    let options = ListOptions {
+        send_initial_events: Some(true),
+        resource_version: ResourceVersion::At(99),
+        ..lasting(2)
+    };
+    let events: Vec<_> = watch(&fixture, &options).await.collect().await;
+    let [WatchEvent::Error(status)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        status.message,
+        "Timeout: Too large resource version: 99, current: 1"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_without_a_time_lasts_between_half_an_hour_and_an_hour() {
+    let fixture = Fixture::new().await;
+    let events = watch(&fixture, &ListOptions::default()).await;
+    let [(seconds, "end")] = times(events).await[..] else {
+        panic!("no events")
+    };
+    assert!((1800..3600).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_does_not_read_is_ended_and_holds_nobody_up() {
+    let cache = Arc::new(Cache::new());
+    cache.replace(Vec::new(), 1);
+    let lasts = Duration::from_secs(600);
+    let selection = Selection::default();
+    let spec = WatchSpec {
+        selection,
+        start: Start::Now,
+        lasts,
+        bookmarks: false,
+    };
+    let mut slow = super::watch(Arc::clone(&cache), &CLUSTERS, spec).boxed();
+    let put = |revision| Update {
+        revision,
+        name: "a".into(),
+        object: Some(Arc::new(Stored::new(cluster("a"), revision, &CLUSTERS))),
+        size: MAX_CHANGE_BYTES / 4,
+    };
+    cache.apply(vec![put(2)], 2);
+    assert_eq!(ready(&mut slow).await, ["ADDED a"]);
+    cache.apply((3..8).map(put).collect(), 7);
+    cache.announce();
+    let error = slow.next().await.expect("an event");
+    let WatchEvent::Error(status) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(status.message, "too old resource version: 2 (3)");
+    assert!(slow.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn watchers_share_the_bytes_of_an_event() {
+    let fixture = Fixture::new().await;
+    let mut one = watch(&fixture, &lasting(600)).await;
+    let mut two = watch(&fixture, &lasting(600)).await;
+    fixture.create("a").await;
+    let (one, two) = (
+        one.next().await.expect("an event"),
+        two.next().await.expect("an event"),
+    );
+    assert_eq!(one.json().as_ptr(), two.json().as_ptr());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_watches_before_the_store_was_read() {
+    let fixture = Fixture::away();
+    let refused = fixture
+        .registry()
+        .watch(&lasting(1))
+        .await
+        .err()
+        .expect("not yet");
+    assert_eq!(
+        (refused.code, refused.retry_after_seconds()),
+        (429, Some(1))
+    );
+    fixture.store.come_back();
+    fixture.registry().synced().await;
+    assert_eq!(
+        times(watch(&fixture, &lasting(1)).await).await,
+        [(1, "end")]
+    );
+}

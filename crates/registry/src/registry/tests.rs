@@ -1,0 +1,63 @@
+mod concurrent;
+mod deletes;
+mod reads;
+mod second_kind;
+mod writes;
+
+use fleetgate_api::Cluster;
+use fleetgate_apimachinery::{
+    options::{DryRun, UpdateOptions},
+    status::Status,
+};
+
+use super::{Change, Part};
+use crate::{
+    Stored,
+    testing::{Fixture, written_by},
+};
+
+fn only_tried() -> UpdateOptions {
+    UpdateOptions {
+        dry_run: DryRun::All,
+        ..written_by("test")
+    }
+}
+
+/// Changes the cluster called `name`, as a patch would.
+async fn patch(
+    fixture: &Fixture,
+    name: &str,
+    change: impl Fn(&mut Cluster) + Send + Sync,
+) -> Result<std::sync::Arc<Stored<Cluster>>, Status> {
+    patch_part(fixture, name, Part::Main, change).await
+}
+
+async fn patch_part(
+    fixture: &Fixture,
+    name: &str,
+    part: Part,
+    change: impl Fn(&mut Cluster) + Send + Sync,
+) -> Result<std::sync::Arc<Stored<Cluster>>, Status> {
+    let change = Change::with(|current: &Stored<Cluster>| {
+        let mut cluster: Cluster = current.object().clone();
+        change(&mut cluster);
+        Ok(cluster)
+    });
+    fixture
+        .registry()
+        .update(name, part, change, &written_by("test"))
+        .await
+}
+
+/// Replaces the cluster called `name`, as a PUT would.
+async fn put(
+    fixture: &Fixture,
+    name: &str,
+    cluster: Cluster,
+) -> Result<std::sync::Arc<Stored<Cluster>>, Status> {
+    let change = Change::Replace(cluster);
+    fixture
+        .registry()
+        .update(name, Part::Main, change, &written_by("test"))
+        .await
+}
