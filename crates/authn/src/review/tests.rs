@@ -78,6 +78,21 @@ async fn a_refused_token_is_remembered_for_less() {
     );
 }
 
+#[tokio::test]
+async fn without_a_time_nothing_is_remembered() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let reviewer = move |_: &BearerToken| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(jane()))
+    };
+    let reviews = Reviews::new(reviewer, Duration::ZERO, Metrics::default());
+    for _ in 0..3 {
+        reviews.review(token("a")).await.expect("answered");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_error_is_not_remembered() {
     assert_eq!(

@@ -93,6 +93,26 @@ async fn verdicts_are_remembered_for_their_time() {
     assert_eq!(asked_twice(Ok(verdict(false)), millis(5_100)).await, 2);
 }
 
+#[tokio::test]
+async fn without_a_time_nothing_is_remembered() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let reviewer = move |_: AccessReview<'_>| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(verdict(true)))
+    };
+    let never = Config {
+        allowed_ttl: Duration::ZERO,
+        denied_ttl: Duration::ZERO,
+        ..config()
+    };
+    let reviews = Reviews::new(&never, reviewer, Metrics::default());
+    for _ in 0..3 {
+        ask(&reviews, &jane(), &path("/a")).await.expect("answered");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn errors_are_not_remembered_and_allow_nothing() {
     assert_eq!(

@@ -172,19 +172,23 @@ async fn a_host_that_is_not_up_is_waited_for() {
     };
     tokio::select! {
         () = keeper => panic!("the keeper never ends"),
-        () = recover => {}
+        recovered = tokio::time::timeout(Duration::from_secs(60), recover) => {
+            recovered.expect("synced");
+        }
     }
     assert_eq!(caller(&authenticator, &aggregator(&proxies)).await, "admin");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_look_up_is_tolerated_where_the_operator_says_so() {
     let host = FakeHost::new();
     let (authenticator, keeper) = authenticator(config(Lookup::Tolerate(host.client()))).await;
     assert!(!authenticator.is_synced());
     tokio::select! {
         () = keeper => panic!("the keeper never ends"),
-        () = authenticator.synced() => {}
+        synced = tokio::time::timeout(Duration::from_secs(60), authenticator.synced()) => {
+            synced.expect("synced");
+        }
     }
     assert_eq!(
         caller(&authenticator, &aggregator(&Ca::new("any"))).await,
