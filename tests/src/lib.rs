@@ -1,1 +1,36 @@
 //! End-to-end tests and benches, on real control planes that `cargo xtask up` started.
+//!
+//! This library is their support: [`fleet`] tells what runs, [`Kubectl`] and [`http::Client`] speak
+//! to it as anybody, [`wait::until`] waits for conditions. A failure inside panics with what went
+//! wrong, because a test that cannot be set up has nothing to report but that.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up must stop"
+)]
+
+pub mod connection;
+pub mod environment;
+pub mod golden;
+pub mod http;
+pub mod identity;
+pub mod kubectl;
+pub mod node;
+pub mod ports;
+pub mod process;
+pub mod recorder;
+pub mod registration;
+pub mod relay;
+pub mod wait;
+
+pub use environment::{Fleet, fleet};
+pub use identity::Credential;
+pub use kubectl::Kubectl;
+
+/// Where host and server serve the clusters.
+pub const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
+
+/// The path below which `cluster` is reached, without a slash at its end.
+pub fn proxy_path(cluster: &str) -> String {
+    format!("{CLUSTERS}/{cluster}/proxy")
+}
