@@ -8,7 +8,9 @@ use fleetgate_apimachinery::{
 };
 use serde_json::Value;
 
-use crate::{Cluster, GROUP, KIND, ResourceModeling, canonicalize, prepare_for_create, validate};
+use crate::{
+    Cluster, GROUP, KIND, PRINTER, ResourceModeling, canonicalize, prepare_for_create, validate,
+};
 
 fn golden(file: &str) -> Value {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
@@ -178,4 +180,29 @@ fn every_field_is_written_under_its_name() {
         unknown_fields(&cluster, &crate::STRUCTURE),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn clusters_are_shown_as_recorded() {
+    let expected = golden("expected.json");
+    for (case, step) in [("crud-minimal", 2), ("crud-full", 1)] {
+        let table = &expected[case][step]["body"];
+        let mut columns = serde_json::to_value(PRINTER.columns).expect("columns serialize");
+        for column in columns.as_array_mut().expect("a list") {
+            column["description"] = "TEXT".into();
+        }
+        assert_eq!(columns, table["columnDefinitions"], "{case}");
+        let body = golden("cases.json")
+            .as_array()
+            .expect("a list of cases")
+            .iter()
+            .find(|known| known["name"] == case)
+            .map(|known| known["steps"][0]["body"].clone());
+        let mut cluster: Cluster =
+            serde_json::from_value(body.expect("the case")).expect("a cluster");
+        cluster.metadata.creation_timestamp = Some(Time::now());
+        let mut cells = (PRINTER.cells)(&cluster, Time::now());
+        cells[4] = "AGE".into();
+        assert_eq!(Value::from(cells), table["rows"][0]["cells"], "{case}");
+    }
 }

@@ -11,13 +11,17 @@ mod internal;
 mod member;
 mod mutation;
 mod quantity;
+mod served;
 mod structure;
+mod table;
 mod types;
 mod validation;
 
 pub use mutation::{ResourceModeling, canonicalize, prepare_for_create, prepare_for_update};
 pub use quantity::{ParseQuantityError, Quantity};
+pub use served::SERVED;
 pub use structure::STRUCTURE;
+pub use table::PRINTER;
 pub use types::{
     API_VERSION, AllocatableModeling, ApiEnablement, ApiResource, Cluster, ClusterList,
     ClusterSpec, ClusterStatus, Condition, GROUP, KIND, LIST_KIND, LocalSecretReference,

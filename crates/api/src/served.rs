@@ -6,10 +6,10 @@ use fleetgate_apimachinery::discovery::{Group, Resource, Subresource, Version};
 pub const SERVED: &[Group] = &[Group {
     name: crate::GROUP,
     versions: &[Version {
-        name: "v1alpha1",
+        name: crate::VERSION,
         resources: &[Resource {
             name: crate::RESOURCE,
-            singular: "cluster",
+            singular: crate::SINGULAR,
             kind: crate::KIND,
             verbs: &[
                 "create",

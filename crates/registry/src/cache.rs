@@ -202,8 +202,10 @@ impl<O: Object> Cache<O> {
                 oldest: state.oldest,
             });
         };
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        let changes: Vec<_> = state.changes.iter().skip(skip).take(max).cloned().collect();
+        let skip = usize::try_from(skip)
+            .unwrap_or(usize::MAX)
+            .min(state.changes.len());
+        let changes: Vec<_> = state.changes.range(skip..).take(max).cloned().collect();
         let next = position + u64::try_from(changes.len()).unwrap_or_default();
         let revision = match changes.last() {
             Some(last) if next < state.next() => last.revision - 1,

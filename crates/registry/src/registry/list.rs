@@ -9,7 +9,11 @@ use fleetgate_apimachinery::{
 };
 use fleetgate_storage::{Range, StoreError};
 
-use super::{Registry, page::Page, read::not_older};
+use super::{
+    Registry,
+    page::Page,
+    read::{TOO_LARGE_RETRY_SECONDS, not_older},
+};
 use crate::{Stored, Strategy, error::status, selection::Selection};
 
 /// The largest piece that is read from the store while a page is filled.
@@ -127,6 +131,9 @@ impl<S: Strategy> Registry<S> {
                 Err(StoreError::Compacted { .. }) if page.is_some() => {
                     return Err(Status::expired(EXPIRED_PAGE));
                 }
+                Err(StoreError::FutureRevision { revision }) => {
+                    return Err(self.too_large(revision));
+                }
                 Err(error) => return Err(status(&error)),
             };
             filled.revision = found.revision;
@@ -149,6 +156,12 @@ impl<S: Strategy> Registry<S> {
             }
             piece = piece.saturating_mul(2).min(MAX_PIECE);
         }
+    }
+
+    fn too_large(&self, wanted: i64) -> Status {
+        let number = |revision: i64| u64::try_from(revision).unwrap_or_default();
+        let current = number(self.cache.revision());
+        Status::too_large_resource_version(number(wanted), current, TOO_LARGE_RETRY_SECONDS)
     }
 }
 

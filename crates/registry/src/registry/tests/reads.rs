@@ -326,15 +326,17 @@ async fn a_list_is_of_the_state_that_is_asked_for() {
         assert_eq!(early.expect_err("yet to come").code, 504);
     }
     let early = asking(second + 1, Some(ResourceVersionMatch::Exact));
-    assert_eq!(
-        fixture
-            .registry()
-            .list(&early)
-            .await
-            .expect_err("yet to come")
-            .code,
-        504
+    let message = fixture
+        .registry()
+        .list(&early)
+        .await
+        .expect_err("yet to come")
+        .message;
+    let want = format!(
+        "Too large resource version: {}, current: {second}",
+        second + 1
     );
+    assert_eq!(message, format!("Timeout: {want}"));
 }
 
 #[tokio::test]
