@@ -5,12 +5,17 @@
 
 mod asked;
 mod body;
+pub mod clusters;
+#[cfg(test)]
+mod golden_tests;
 pub mod health;
 mod render;
 mod resource;
 mod respond;
 mod server;
 mod statics;
+#[cfg(test)]
+mod testing;
 mod warning;
 
 pub use render::render;

@@ -209,6 +209,39 @@ fn answer(response: Response<Body>) -> Answer {
     response.map(axum::body::Body::new)
 }
 
+// === impl Version ===
+
+impl Version {
+    /// A server of the API conventions of Kubernetes `major.minor`, which calls itself
+    /// `git_version`.
+    pub fn new(major: &'static str, minor: &'static str, git_version: String) -> Self {
+        Self {
+            major,
+            minor,
+            emulation_major: major,
+            emulation_minor: minor,
+            min_compatibility_major: major,
+            min_compatibility_minor: minor,
+            git_version,
+            git_commit: "",
+            git_tree_state: "",
+            build_date: "",
+            go_version: "",
+            compiler: "rustc",
+            platform: format!("{}/{}", std::env::consts::OS, architecture()),
+        }
+    }
+}
+
+/// The processor, as Go calls it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 // === impl Statics ===
 
 impl fmt::Debug for Statics {
