@@ -12,12 +12,14 @@ use http::{
     header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
     request::Parts,
 };
+use sync_wrapper::SyncWrapper;
 
 /// A request with its attributes.
 #[derive(Debug)]
 pub(crate) struct Asked {
     parts: Parts,
-    body: Body,
+    /// Never shared, so that handlers may borrow the rest while they wait.
+    body: SyncWrapper<Body>,
     attributes: Attributes,
 }
 
@@ -51,7 +53,7 @@ impl Asked {
         let (parts, body) = request.into_parts();
         Self {
             parts,
-            body,
+            body: SyncWrapper::new(body),
             attributes,
         }
     }
@@ -100,7 +102,7 @@ impl Asked {
 
     /// The body, which is read only once all else is known to be good.
     pub(crate) fn into_body(self) -> Body {
-        self.body
+        self.body.into_inner()
     }
 }
 

@@ -103,7 +103,7 @@ async fn replay(fixture: &Fixture, step: &Value, show: &[&str]) -> Value {
     let body = match &step["body"] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        object => {
+        object @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             headers.push(("content-type", "application/json"));
             object.to_string()
         }

@@ -13,6 +13,8 @@ mod render;
 mod resource;
 mod respond;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod statics;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,476 @@
+//! What callers see of the HTTP surface, beyond what is recorded.
+
+use std::{pin::pin, task::Poll, time::Duration};
+
+use fleetgate_model::User;
+use fleetgate_stack::Body;
+use futures::{StreamExt, poll};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+use crate::{
+    Admitted,
+    testing::{Answered, CLUSTERS, Fixture},
+};
+
+const TABLE: (&str, &str) = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+const MERGE: (&str, &str) = ("content-type", "application/merge-patch+json");
+
+#[track_caller]
+fn check(answered: &Answered, code: u16, message: &str) {
+    assert_eq!(answered.code.as_u16(), code, "{}", answered.text());
+    assert_eq!(answered.json()["message"], message);
+}
+
+#[tokio::test]
+async fn paths_that_are_not_served_are_told_apart_as_kubernetes_tells_them() {
+    let fixture = Fixture::new().await;
+    for path in [
+        "/nope",
+        "/api/v1/pods",
+        "/apis/apps/v1/deployments",
+        "/apis/apps",
+        "/metrics/",
+    ] {
+        let got = fixture.get(path, &[]).await;
+        assert_eq!(
+            (got.code.as_u16(), got.text().as_str()),
+            (404, "404 page not found\n"),
+            "{path}"
+        );
+        assert_eq!(got.header("content-type"), "text/plain; charset=utf-8");
+    }
+    let unknown = "the server could not find the requested resource";
+    for path in [
+        "/apis/cluster.karmada.io/v2".to_owned(),
+        "/apis/cluster.karmada.io/v2/clusters".to_owned(),
+        "/apis/cluster.karmada.io/v1alpha1/nodes".to_owned(),
+        "/apis/cluster.karmada.io/v1alpha1/namespaces/n/clusters".to_owned(),
+        format!("{CLUSTERS}/x/scale"),
+        format!("{CLUSTERS}/x/status/y"),
+        "/apis/cluster.karmada.io/v1alpha1/watch/clusters/x/proxy".to_owned(),
+    ] {
+        check(&fixture.get(&path, &[]).await, 404, unknown);
+    }
+    let refused = "the server does not allow this method on the requested resource";
+    for (method, path) in [
+        ("POST", format!("{CLUSTERS}/x")),
+        ("PUT", CLUSTERS.to_owned()),
+        ("OPTIONS", CLUSTERS.to_owned()),
+        ("DELETE", format!("{CLUSTERS}/x/status")),
+        ("POST", "/version".to_owned()),
+        ("DELETE", "/apis".to_owned()),
+    ] {
+        check(&fixture.ask(method, &path, &[], "").await, 405, refused);
+    }
+}
+
+#[tokio::test]
+async fn routes_follow_the_path_that_was_authorized() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let got = fixture
+        .get("/apis/cluster%2Ekarmada.io/v1alpha1/cluster%73/%61", &[])
+        .await;
+    assert_eq!(got.json()["metadata"]["name"], "a");
+    assert_eq!(fixture.get("/health%7A", &[]).await.text(), "ok");
+    assert_eq!(
+        fixture.get("/health%7A/%70ing?verbose", &[]).await.text(),
+        "ok"
+    );
+}
+
+#[tokio::test]
+async fn one_name_in_the_attributes_is_all_that_is_listed() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    fixture.create("b").await;
+    let names = async |target: &str, name: &str| {
+        let mut admitted = Fixture::admit("GET", target, &[], "");
+        admitted
+            .attributes
+            .resource
+            .as_mut()
+            .expect("a resource")
+            .name = name.to_owned();
+        let response = fixture.server.serve(admitted).await;
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        let list: Value = serde_json::from_slice(&body).expect("JSON");
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        items
+            .iter()
+            .map(|item| item["metadata"]["name"].to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(CLUSTERS, "").await, ["\"a\"", "\"b\""]);
+    assert_eq!(names(CLUSTERS, "b").await, ["\"b\""]);
+    assert_eq!(
+        names(&format!("{CLUSTERS}?fieldSelector=metadata.name%3Da"), "b").await,
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn discovery_is_not_sent_twice() {
+    let fixture = Fixture::new().await;
+    let accept = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
+    let first = fixture.get("/apis", &[("accept", accept)]).await;
+    assert_eq!(first.json()["apiVersion"], "apidiscovery.k8s.io/v2beta1");
+    assert_eq!(first.header("content-type"), accept);
+    let known = format!("W/\"x\", {}", first.header("etag"));
+    let again = fixture
+        .get("/apis", &[("accept", accept), ("if-none-match", &known)])
+        .await;
+    assert_eq!(
+        (again.code, again.body.len()),
+        (StatusCode::NOT_MODIFIED, 0)
+    );
+    assert_eq!(again.header("etag"), first.header("etag"));
+    let other = fixture
+        .get("/apis", &[("accept", accept), ("if-none-match", "\"x\"")])
+        .await;
+    assert_eq!(other.body, first.body);
+}
+
+#[tokio::test]
+async fn the_server_says_what_it_is_and_what_it_serves() {
+    let fixture = Fixture::new().await;
+    let version = fixture.get("/version", &[]).await;
+    assert_eq!(version.json()["minor"], "36");
+    assert_eq!(version.json()["gitVersion"], "v1.36.0-test");
+    assert!(version.text().starts_with("{\n  \"major\": \"1\",\n"));
+    let metrics = fixture.get("/metrics", &[]).await;
+    assert_eq!(metrics.text(), "# EOF\n");
+    assert!(
+        metrics
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    let index = fixture.get("/", &[]).await.json();
+    let paths: Vec<_> = index["paths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p.as_str().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/apis",
+            "/apis/cluster.karmada.io",
+            "/apis/cluster.karmada.io/v1alpha1",
+            "/healthz",
+            "/healthz/ping",
+            "/livez",
+            "/livez/ping",
+            "/metrics",
+            "/readyz",
+            "/readyz/ping",
+            "/version",
+        ]
+    );
+    for path in paths {
+        assert_eq!(fixture.get(path, &[]).await.code, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn objects_are_written_as_the_caller_accepts_them() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let target = format!("{CLUSTERS}/a");
+    let yaml = fixture
+        .get(&target, &[("accept", "application/yaml")])
+        .await;
+    assert_eq!(yaml.header("content-type"), "application/yaml");
+    assert!(
+        yaml.text()
+            .starts_with("apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\n")
+    );
+    let curl = fixture.get(&target, &[("user-agent", "curl/8")]).await;
+    assert!(
+        curl.text()
+            .starts_with("{\n  \"kind\": \"Cluster\",\n  \"apiVersion\": ")
+    );
+    let plain = fixture
+        .get(&format!("{target}?pretty=0"), &[("user-agent", "curl/8")])
+        .await;
+    assert!(plain.text().ends_with("\"status\":{}}\n"));
+    assert_eq!(curl.json(), plain.json());
+    let partial = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    let got = fixture.get(&target, &[("accept", partial)]).await.json();
+    assert_eq!(
+        (&got["kind"], &got["spec"]),
+        (&json!("PartialObjectMetadata"), &Value::Null)
+    );
+    check(
+        &fixture.get(CLUSTERS, &[("accept", partial)]).await,
+        406,
+        "you requested PartialObjectMetadata, but the requested object is a list \
+         (*v1alpha1.ClusterList)",
+    );
+    let list = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+                application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    let got = fixture.get(CLUSTERS, &[("accept", list)]).await.json();
+    assert_eq!(got["items"][0]["kind"], "PartialObjectMetadata");
+    let missing = fixture
+        .get(&format!("{CLUSTERS}/x"), &[("accept", "application/yaml")])
+        .await;
+    assert!(
+        missing.text().contains("reason: NotFound"),
+        "{}",
+        missing.text()
+    );
+    let head = fixture.ask("HEAD", &target, &[], "").await;
+    assert_eq!(head.code, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn tables_have_a_row_per_object() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    fixture.create("b").await;
+    let table = fixture.get(CLUSTERS, &[TABLE]).await.json();
+    assert_eq!(table["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(table["rows"][1]["cells"][0], "b");
+    assert_eq!(table["columnDefinitions"].as_array().unwrap().len(), 10);
+    let target = format!("{CLUSTERS}?includeObject=Object&noHeaders=true");
+    let table = fixture.get(&target, &[TABLE]).await.json();
+    assert_eq!(table["columnDefinitions"], Value::Null);
+    assert_eq!(table["rows"][0]["object"]["kind"], "Cluster");
+    let table = fixture
+        .get(&format!("{CLUSTERS}?includeObject=None"), &[TABLE])
+        .await
+        .json();
+    assert_eq!(table["rows"][0].get("object"), None);
+    let bad = fixture
+        .get(&format!("{CLUSTERS}?includeObject=x"), &[TABLE])
+        .await;
+    assert_eq!(bad.code, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn writes_are_checked_before_their_body_is_read() {
+    let fixture = Fixture::new().await;
+    let large = vec![b' '; crate::body::MAX_BODY + 1];
+    let got = fixture.ask("POST", CLUSTERS, &[], large.clone()).await;
+    check(&got, 413, "Request entity too large: limit is 3145728");
+    let csv = [("content-type", "text/csv")];
+    assert_eq!(
+        fixture
+            .ask("POST", CLUSTERS, &csv, large)
+            .await
+            .code
+            .as_u16(),
+        415
+    );
+    let target = format!("{CLUSTERS}/a");
+    let apply = [("content-type", "application/apply-patch+yaml")];
+    assert_eq!(
+        fixture
+            .ask("PATCH", &target, &apply, "{}")
+            .await
+            .code
+            .as_u16(),
+        415
+    );
+    let got = fixture
+        .ask("POST", &format!("{CLUSTERS}?dryRun=x"), &[], "{}")
+        .await;
+    assert_eq!(got.json()["details"]["kind"], "CreateOptions");
+    let got = fixture
+        .ask("PUT", &target, &[], r#"{"metadata":{"name":"b"}}"#)
+        .await;
+    assert_eq!(got.code.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn patches_warn_and_record_who_made_them() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let target = format!("{CLUSTERS}/a");
+    let agent = ("user-agent", "kubectl/v1.36.0 (linux)");
+    let got = fixture
+        .ask(
+            "PATCH",
+            &target,
+            &[MERGE, agent],
+            r#"{"spec":{"region":"r","x":1}}"#,
+        )
+        .await;
+    assert_eq!(got.code, StatusCode::OK);
+    assert_eq!(got.header("warning"), r#"299 - "unknown field \"spec.x\"""#);
+    let entries = got.json()["metadata"]["managedFields"].clone();
+    let managers: Vec<_> = entries
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["manager"].clone())
+        .collect();
+    assert_eq!(managers, ["kubectl", "unknown"]);
+    let status = format!("{target}/status");
+    let body = r#"{"spec":{"region":"z"},"status":{"kubernetesVersion":"v1"}}"#;
+    let got = fixture.ask("PATCH", &status, &[MERGE], body).await.json();
+    assert_eq!(
+        (&got["spec"]["region"], &got["status"]),
+        (&json!("r"), &json!({"kubernetesVersion": "v1"}))
+    );
+    let yaml = [("content-type", "application/yaml")];
+    let body = "metadata: {name: a}\nspec: {syncMode: Pull}\n";
+    let got = fixture.ask("PUT", &target, &yaml, body).await.json();
+    assert_eq!(
+        (
+            &got["spec"]["syncMode"],
+            &got["status"]["kubernetesVersion"]
+        ),
+        (&json!("Pull"), &json!("v1"))
+    );
+}
+
+#[tokio::test]
+async fn deletions_take_their_options_from_the_body() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let target = format!("{CLUSTERS}/a");
+    let got = fixture
+        .ask("DELETE", &target, &[], r#"{"preconditions":{"uid":"x"}}"#)
+        .await;
+    assert_eq!(got.code, StatusCode::CONFLICT);
+    assert_eq!(
+        fixture
+            .ask("DELETE", &target, &[], r#"{"kind":"Pod"}"#)
+            .await
+            .code
+            .as_u16(),
+        400
+    );
+    assert_eq!(
+        fixture
+            .ask("DELETE", &target, &[], r#"{"dryRun":["All"]}"#)
+            .await
+            .code
+            .as_u16(),
+        200
+    );
+    let held = fixture
+        .ask("DELETE", &target, &[], r#"{"orphanDependents":true}"#)
+        .await;
+    assert_eq!(held.json()["metadata"]["finalizers"], json!(["orphan"]));
+    let got = fixture
+        .ask(
+            "PATCH",
+            &target,
+            &[MERGE],
+            r#"{"metadata":{"finalizers":null}}"#,
+        )
+        .await;
+    assert_eq!(got.code, StatusCode::OK);
+    assert_eq!(fixture.get(&target, &[]).await.code, StatusCode::NOT_FOUND);
+}
+
+/// Opens the watch that `target` asks for; its events as they come.
+async fn watch(
+    fixture: &Fixture,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> impl futures::Stream<Item = Value> + Unpin + use<> {
+    let response = fixture
+        .server
+        .serve(Fixture::admit("GET", target, headers, ""))
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let frames = response.into_body().into_data_stream();
+    frames
+        .map(|frame| serde_json::from_slice(&frame.expect("a frame")).expect("one line"))
+        .boxed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_sent_one_by_one_until_the_server_ends() {
+    let fixture = Fixture::new().await;
+    let mut events = watch(&fixture, &format!("{CLUSTERS}?watch"), &[]).await;
+    fixture.create("a").await;
+    let event = events.next().await.expect("an event");
+    assert_eq!(
+        (&event["type"], &event["object"]["metadata"]["name"]),
+        (&json!("ADDED"), &json!("a"))
+    );
+    assert!(matches!(poll!(pin!(events.next())), Poll::Pending));
+    fixture
+        .ask("DELETE", &format!("{CLUSTERS}/a"), &[], "")
+        .await;
+    assert_eq!(events.next().await.expect("an event")["type"], "DELETED");
+    fixture.ending.cancel();
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_outlives_the_time_of_other_requests_and_ends_at_its_own() {
+    let fixture = Fixture::new().await;
+    let started = tokio::time::Instant::now();
+    let target = "/apis/cluster.karmada.io/v1alpha1/watch/clusters?timeoutSeconds=100";
+    let mut events = watch(&fixture, target, &[]).await;
+    assert_eq!(events.next().await, None);
+    assert_eq!(started.elapsed().as_secs(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_event_of_a_table_has_the_headers() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    fixture.create("b").await;
+    let mut events = watch(&fixture, &format!("{CLUSTERS}?watch=1"), &[TABLE]).await;
+    let (first, second) = (events.next().await.unwrap(), events.next().await.unwrap());
+    assert_eq!(
+        first["object"]["columnDefinitions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        10
+    );
+    assert_eq!(first["object"]["rows"][0]["cells"][0], "a");
+    assert_eq!(second["object"]["columnDefinitions"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_watch_of_what_is_no_longer_kept_ends_with_a_status() {
+    let fixture = Fixture::new().await;
+    let got = fixture
+        .get(&format!("{CLUSTERS}?watch&resourceVersion=x"), &[])
+        .await;
+    assert_eq!(got.code, StatusCode::BAD_REQUEST);
+    let yaml = [("accept", "application/yaml")];
+    assert_eq!(
+        fixture
+            .get(&format!("{CLUSTERS}?watch"), &yaml)
+            .await
+            .code
+            .as_u16(),
+        406
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_not_waited_for() {
+    let fixture = Fixture::new().await;
+    let admitted = Fixture::admit("POST", CLUSTERS, &[], "");
+    let stuck = http_body_util::StreamBody::new(futures::stream::pending::<
+        Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
+    >());
+    let request: Request<Body> = admitted.request.map(|_| Body::new(stuck));
+    let admitted = Admitted {
+        request,
+        user: User::default(),
+        attributes: admitted.attributes,
+    };
+    let started = tokio::time::Instant::now();
+    let response = fixture.server.serve(admitted).await;
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(started.elapsed(), Duration::from_secs(60));
+}
