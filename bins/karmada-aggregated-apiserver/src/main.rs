@@ -2,7 +2,8 @@
 
 use std::{error::Error, io::Write as _, process::ExitCode};
 
-use fleetgate_app::{Asked, Config, Flags, run, stop_on_signal};
+use fleetgate_app::{Asked, Config, Flags, Signals, run};
+use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,13 +36,16 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(config: Config) -> ExitCode {
-    let (stop, mut impatient) = match stop_on_signal() {
+    let signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => return fail(1, &error),
     };
+    let stop = CancellationToken::new();
     tokio::select! {
-        served = run(config, stop) => served.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS),
-        _ = impatient.recv() => ExitCode::FAILURE,
+        served = run(config, stop.clone()) => {
+            served.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS)
+        }
+        () = signals.watch(&stop) => ExitCode::FAILURE,
     }
 }
 

@@ -83,7 +83,8 @@ pub(crate) struct Log {
     pub(crate) verbosity: i64,
 }
 
-/// What cannot be used: one line for each finding, each with its flag.
+/// What cannot be used: one line for each finding, each with its flag, as a terminal shows it
+/// behind `error: `.
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigError(Vec<String>);
 
@@ -236,7 +237,7 @@ impl Findings {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        f.write_str(&self.0.join("\nerror: "))
     }
 }
 

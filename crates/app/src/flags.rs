@@ -174,6 +174,10 @@ fn check_gate(gate: &str) -> Result<(), FlagError> {
 }
 
 /// What is wrong, without clap's hints on usage.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "clap's enum: all else is about a value"
+)]
 fn one_line(error: &clap::Error) -> String {
     use clap::error::{ContextKind, ContextValue};
     let text = |kind| match error.get(kind) {
@@ -188,6 +192,10 @@ fn one_line(error: &clap::Error) -> String {
             write!(line, "unknown flag: {flag}")
         }
         ErrorKind::UnknownArgument => write!(line, "unknown command or argument: {flag}"),
+        ErrorKind::InvalidSubcommand => {
+            let command = text(ContextKind::InvalidSubcommand);
+            write!(line, "unknown command or argument: {command}")
+        }
         ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
             write!(line, "flag needs an argument: {flag}")
         }

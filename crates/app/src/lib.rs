@@ -16,4 +16,4 @@ pub use config::{Config, ConfigError};
 pub use flags::{Asked, FlagError, Flags};
 pub use host::HostError;
 pub use run::{StartError, run};
-pub use signal::stop_on_signal;
+pub use signal::Signals;

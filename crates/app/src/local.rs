@@ -1,36 +1,57 @@
-//! What this server answers itself.
+//! What this server answers itself: the Cluster API, discovery, health, metrics.
 
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use fleetgate_apiserver::health::Checks;
+use fleetgate_api::{PRINTER, SERVED};
+use fleetgate_apiserver::{Admitted, ApiServer, Config, Resource, health::Checks};
 use fleetgate_proxy::{Authorized, Error};
-use fleetgate_registry::ClusterRegistry;
+use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
-use http::{Response, StatusCode};
+use http::Response;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-#[derive(Clone)]
+/// Kubernetes' limit for what does not last.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Hands a request that may be served to the API server.
+#[derive(Clone, Debug)]
 pub(crate) struct Local {
-    checks: Arc<Vec<Checks>>,
-    metrics: Arc<Registry>,
+    server: ApiServer<ClusterStrategy>,
 }
 
+/// What [`Local`] is made of.
+pub(crate) struct Parts<'p> {
+    pub(crate) clusters: &'p ClusterRegistry,
+    pub(crate) checks: Vec<Checks>,
+    pub(crate) metrics: Registry,
+    /// The port that is listened on.
+    pub(crate) port: u16,
+    /// Ends watches.
+    pub(crate) ending: CancellationToken,
+}
+
+// === impl Local ===
+
 impl Local {
-    pub(crate) fn new(
-        checks: Vec<Checks>,
-        metrics: Registry,
-        _clusters: &ClusterRegistry,
-        _ending: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts<'_>) -> Self {
+        let registry = Arc::clone(parts.clusters.registry());
+        let config = Config {
+            groups: SERVED,
+            address: format!(":{}", parts.port),
+            version: crate::version::info(),
+            checks: parts.checks,
+            metrics: parts.metrics,
+            request_timeout: REQUEST_TIMEOUT,
+        };
         Self {
-            checks: Arc::new(checks),
-            metrics: Arc::new(metrics),
+            server: ApiServer::new(Resource::new(registry, PRINTER, parts.ending), config),
         }
     }
 }
@@ -45,20 +66,16 @@ impl Service<Authorized> for Local {
     }
 
     fn call(&mut self, authorized: Authorized) -> Self::Future {
-        let this = self.clone();
+        let server = self.server.clone();
         Box::pin(async move {
-            let (request, _user, info) = authorized.into_parts();
-            let path = info.attributes.path.trim_start_matches('/').to_owned();
-            let query = request.uri().query().unwrap_or_default();
-            for checks in this.checks.iter() {
-                let own = checks.paths().next().unwrap_or_default();
-                if let Some(rest) = path.strip_prefix(&own[1..]) {
-                    return Ok(checks.answer(rest.trim_start_matches('/'), query).await);
-                }
-            }
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            Ok(response)
+            let (request, user, info) = authorized.into_parts();
+            let attributes = info.attributes;
+            let admitted = Admitted {
+                request,
+                user,
+                attributes,
+            };
+            Ok(server.serve(admitted).await)
         })
     }
 }

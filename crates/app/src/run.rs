@@ -33,7 +33,7 @@ use crate::{
     health::{Synced, Watched, checks},
     host::{self, HostError},
     listen::listen,
-    local::Local,
+    local::{self, Local},
     log,
     serve::Server,
 };
@@ -121,12 +121,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         synced: Arc::new(synced),
         stopping: stop.clone(),
     };
-    let local = Local::new(
-        checks(&watched),
+    let local = Local::new(local::Parts {
+        clusters: &clusters,
+        checks: checks(&watched),
         metrics,
-        &clusters,
-        tasks.stopping().clone(),
-    );
+        port: server.port(),
+        ending: tasks.stopping().clone(),
+    });
     let service = ServiceBuilder::new()
         // Outermost: whatever goes wrong below becomes an answer.
         .layer(RescueLayer::new(fleetgate_apiserver::render))

@@ -2,35 +2,42 @@
 
 use std::io;
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that the first SIGTERM or SIGINT cancels, and a channel on which a second one comes:
-/// then nobody wants to wait any more.
-///
-/// # Errors
-/// If the signals cannot be caught.
-pub fn stop_on_signal() -> io::Result<(CancellationToken, mpsc::Receiver<()>)> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let (again, impatient) = mpsc::channel(1);
-    let first = stop.clone();
-    let wait = async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if first.is_cancelled() {
-                again.send(()).await.unwrap_or_default();
-            }
-            first.cancel();
+/// SIGTERM and SIGINT.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    /// Catches the signals from now on.
+    ///
+    /// # Errors
+    /// If they cannot be caught.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Cancels `stop` at the first signal and returns at the second: then nobody wants to wait any
+    /// more.
+    pub async fn watch(mut self, stop: &CancellationToken) {
+        self.next().await;
+        stop.cancel();
+        self.next().await;
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::task::spawn(wait);
-    Ok((stop, impatient))
+    }
 }

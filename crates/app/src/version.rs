@@ -1,14 +1,42 @@
 //! What this program calls itself.
 
-/// The Kubernetes version whose API conventions are served (contract, 2.4).
-pub(crate) const KUBERNETES: (&str, &str) = ("1", "36");
+use fleetgate_apiserver::Version;
+
+/// The Kubernetes version whose API conventions are served (contract of the original: it vendors
+/// the libraries of 1.36).
+const MAJOR: &str = "1";
+const MINOR: &str = "36";
+const OWN: &str = env!("CARGO_PKG_VERSION");
 
 /// One line: program and version.
 pub(crate) fn line() -> String {
-    format!(
-        "karmada-aggregated-apiserver version: fleetgate v{} (Kubernetes {}.{})",
-        env!("CARGO_PKG_VERSION"),
-        KUBERNETES.0,
-        KUBERNETES.1
-    )
+    format!("karmada-aggregated-apiserver version: fleetgate v{OWN} (Kubernetes {MAJOR}.{MINOR})")
+}
+
+/// What `/version` says.
+pub(crate) fn info() -> Version {
+    Version {
+        major: MAJOR,
+        minor: MINOR,
+        emulation_major: MAJOR,
+        emulation_minor: MINOR,
+        min_compatibility_major: MAJOR,
+        min_compatibility_minor: MINOR,
+        git_version: format!("v{MAJOR}.{MINOR}.0-fleetgate-{OWN}"),
+        git_commit: "",
+        git_tree_state: "",
+        build_date: "",
+        go_version: "",
+        compiler: "rustc",
+        platform: format!("{}/{}", std::env::consts::OS, architecture()),
+    }
+}
+
+/// Go's name of the processor.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }

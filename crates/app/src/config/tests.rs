@@ -14,7 +14,7 @@ fn config(args: &[&str]) -> Result<Config, ConfigError> {
 #[track_caller]
 fn refused(args: &[&str], want: &[&str]) {
     let error = config(args).expect_err("a refusal").to_string();
-    assert_eq!(error.lines().collect::<Vec<_>>(), want);
+    assert_eq!(error.split("\nerror: ").collect::<Vec<_>>(), want);
 }
 
 #[test]
