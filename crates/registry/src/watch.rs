@@ -5,7 +5,7 @@ mod bookmarks;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fleetgate_apimachinery::{json, status::Status};
+use fleetgate_apimachinery::{json, status::Status, watch::INITIAL_EVENTS_END};
 use futures::{Stream, stream};
 use tokio::{
     sync::watch,
@@ -22,8 +22,6 @@ use bookmarks::Bookmarks;
 
 /// At most so many changes are looked at in one go, which bounds what a watcher holds.
 const MAX_BATCH: usize = 64;
-/// The annotation of the bookmark that ends the initial events.
-const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// One event of a watch.
 #[derive(Clone, Debug)]

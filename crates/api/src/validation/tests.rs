@@ -1,3 +1,5 @@
+//! What is refused in clusters, rule by rule.
+
 use fleetgate_apimachinery::field::FieldError;
 
 use super::{check_spec, validate, validate_update};

@@ -1,3 +1,5 @@
+//! What the cache holds, remembers and forgets.
+
 use std::{sync::Arc, time::Duration};
 
 use fleetgate_api::Cluster;

@@ -1,14 +1,19 @@
+//! The REST semantics over a memory store.
+
 mod concurrent;
+mod creates;
 mod deletes;
+mod lists;
 mod reads;
 mod second_kind;
-mod writes;
+mod updates;
 
 use fleetgate_api::Cluster;
 use fleetgate_apimachinery::{
     options::{DryRun, UpdateOptions},
     status::Status,
 };
+use fleetgate_storage::{Range, Store};
 
 use super::{Change, Part};
 use crate::{
@@ -60,4 +65,16 @@ async fn put(
         .registry()
         .update(name, Part::Main, change, &written_by("test"))
         .await
+}
+
+/// What the store holds under the key of the cluster called `name`.
+async fn value(fixture: &Fixture, name: &str) -> Option<String> {
+    let key = format!("/registry/cluster.karmada.io/clusters/{name}");
+    let found = fixture
+        .store
+        .range(Range::key(key))
+        .await
+        .expect("a store that is there");
+    let value = found.items.first().map(|kv| kv.value.to_vec());
+    value.map(|value| String::from_utf8(value).expect("JSON is UTF-8"))
 }
