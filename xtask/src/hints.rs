@@ -41,7 +41,8 @@ fn member1(fleet: &Fleet) {
     }
     let whoami = format!("{USER} --context=member1 auth whoami");
     let get = format!("{USER} --context=member1 get namespaces");
-    let forbidden = format!("{USER} --context=member2 get namespaces  # forbidden");
+    let member2 = PROXY.replace("member1", "member2");
+    let forbidden = format!("{USER} get --raw {member2}/version  # forbidden");
     let mut lines = vec![whoami.as_str(), &get];
     if fleet.members.len() > 1 {
         lines.push(&forbidden);
