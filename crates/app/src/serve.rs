@@ -64,7 +64,9 @@ struct Shared<S> {
 impl Server {
     /// The port that is listened on: of `--secure-port=0`, the one that the system gave.
     pub(crate) fn port(&self) -> u16 {
-        self.listener.local_addr().map_or(0, |address| address.port())
+        self.listener
+            .local_addr()
+            .map_or(0, |address| address.port())
     }
 
     /// Serves with `service` until `stop`; then accepts no more, lets requests finish within the

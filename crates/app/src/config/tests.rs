@@ -1,3 +1,5 @@
+//! What is refused before anything starts.
+
 use std::ffi::OsString;
 
 use super::{Config, ConfigError};

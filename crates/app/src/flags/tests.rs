@@ -1,3 +1,5 @@
+//! The command line, as pflag reads it.
+
 use std::{ffi::OsString, time::Duration};
 
 use super::{Asked, Flags};

@@ -1,3 +1,5 @@
+//! Secrets are read once, used until they change, and never sent where they must not go.
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
