@@ -78,3 +78,20 @@ pub struct ClusterList {
 fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cluster;
+
+    #[test]
+    fn an_empty_cluster_has_a_mode_and_a_status() {
+        let json = serde_json::to_string(&Cluster::default()).expect("a cluster serializes");
+        assert_eq!(
+            json,
+            r#"{"metadata":{},"spec":{"syncMode":""},"status":{}}"#
+        );
+        let nulls = r#"{"metadata":null,"spec":{"zones":null,"region":null},"status":null}"#;
+        let read: Cluster = serde_json::from_str(nulls).expect("null is nothing");
+        assert_eq!(read, Cluster::default());
+    }
+}
