@@ -2,7 +2,40 @@
 
 use std::{error::Error, io};
 
+use fleetgate_stack::BoxError;
 use rustls::CertificateError;
+
+use crate::tunnel::TunnelError;
+
+/// A failure in words that may be told.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub(crate) struct Told {
+    /// What a caller is told, unless the source has better words.
+    words: &'static str,
+    #[source]
+    source: Option<BoxError>,
+}
+
+// === impl Told ===
+
+impl Told {
+    /// A failure without another cause.
+    pub(crate) const fn new(words: &'static str) -> Self {
+        Self {
+            words,
+            source: None,
+        }
+    }
+
+    /// The failure `source` in the words `words`.
+    pub(crate) fn of(words: &'static str, source: impl Into<BoxError>) -> Self {
+        Self {
+            words,
+            source: Some(source.into()),
+        }
+    }
+}
 
 /// The cause of `error` in words that tell nothing of where the member is; nothing where the cause
 /// is of no known kind.
@@ -10,10 +43,29 @@ pub(crate) fn detail(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut cause = Some(error);
     let mut found = None;
     while let Some(error) = cause {
-        found = of_tls(error).or_else(|| of_io(error)).or(found);
+        found = of_tls(error)
+            .or_else(|| of_io(error.downcast_ref()?))
+            .or_else(|| of_http1(error.downcast_ref()?))
+            .or_else(|| of_http2(error.downcast_ref()?))
+            .or_else(|| error.downcast_ref::<TunnelError>()?.detail())
+            .or_else(|| Some(error.downcast_ref::<Told>()?.words))
+            .or(found);
         cause = wrapped(error).or_else(|| error.source());
     }
     found
+}
+
+/// Whether a time limit of the system ended the work that failed with `error`.
+pub(crate) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        cause = wrapped(error).or_else(|| error.source());
+    }
+    false
 }
 
 /// What an `io::Error` wraps; its `source` is only the source of that.
@@ -49,15 +101,42 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<&'static str> {
     clippy::wildcard_enum_match_arm,
     reason = "not our enum: what is new is not told"
 )]
-fn of_io(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let error = error.downcast_ref::<io::Error>()?;
+fn of_io(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+            Some("the connection was closed")
+        }
         io::ErrorKind::ConnectionRefused => Some("connection refused"),
         io::ErrorKind::ConnectionReset => Some("connection reset"),
         io::ErrorKind::HostUnreachable => Some("no route to host"),
         io::ErrorKind::NetworkUnreachable => Some("network is unreachable"),
-        io::ErrorKind::UnexpectedEof => Some("the connection was closed"),
         _ => None,
+    }
+}
+
+fn of_http1(error: &hyper::Error) -> Option<&'static str> {
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        Some("the connection was closed")
+    } else if error.is_timeout() {
+        Some("the member stopped answering")
+    } else if error.is_parse_too_large() {
+        Some("the head of the answer is too large")
+    } else if error.is_parse() {
+        Some("the answer is not HTTP")
+    } else {
+        None
+    }
+}
+
+fn of_http2(error: &h2::Error) -> Option<&'static str> {
+    if let Some(error) = error.get_io() {
+        of_io(error)
+    } else if error.is_go_away() {
+        Some("the connection was closed")
+    } else if error.is_reset() {
+        Some("the stream was reset")
+    } else {
+        None
     }
 }
 
@@ -65,7 +144,7 @@ fn of_io(error: &(dyn Error + 'static)) -> Option<&'static str> {
 mod tests {
     use std::io;
 
-    use super::detail;
+    use super::{Told, detail, is_timeout};
 
     #[test]
     fn a_refused_connection_is_told_without_its_address() {
@@ -86,5 +165,20 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_told() {
         assert_eq!(detail(&io::Error::other("dial 10.0.0.7:6443")), None);
+    }
+
+    #[test]
+    fn the_cause_has_the_better_words() {
+        let told = |source| detail(&Told::of("general", source));
+        assert_eq!(told(io::Error::other("10.0.0.7")), Some("general"));
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(told(refused), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_timeout_of_the_system_is_found() {
+        let timeout = io::Error::from(io::ErrorKind::TimedOut);
+        assert!(is_timeout(&Told::of("general", timeout)));
+        assert!(!is_timeout(&Told::new("general")));
     }
 }

@@ -4,47 +4,64 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::BoxError;
-use futures::{TryFutureExt, future::BoxFuture};
+use fleetgate_tls::client::server_name;
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use http::Uri;
 use hyper_util::{
-    client::legacy::connect::{
-        HttpConnector,
-        dns::Name,
-        proxy::{SocksV5, Tunnel},
-    },
+    client::legacy::connect::{HttpConnector, dns::Name},
     rt::TokioIo,
 };
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use tower::{Service, ServiceExt, service_fn};
+use tower::{Service, service_fn};
 
 use crate::{
     Config,
-    detail::detail,
+    detail::{Told, detail, is_timeout},
     endpoint::Endpoint,
-    forward_proxy::{Protocol, Via},
-    io::BoxedIo,
+    forward_proxy::Via,
+    io::{BoxedIo, Connected, Listener},
+    metrics::MemberMetrics,
+    tunnel,
 };
+
+/// How often TCP asks in vain whether the other side is there before it gives the connection up.
+const KEEPALIVE_RETRIES: u32 = 3;
 
 /// TLS configurations for one member, which differ in what they offer by ALPN (RFC 7301).
 #[derive(Clone, Debug)]
 pub(crate) struct TlsConfigs {
+    /// For an `https` endpoint.
+    pub(crate) member: Option<MemberTls>,
+    /// For the TLS of an `https` forward proxy itself.
+    pub(crate) proxy: Option<Arc<ClientConfig>>,
+}
+
+/// TLS with the member.
+#[derive(Clone, Debug)]
+pub(crate) struct MemberTls {
     /// Offers HTTP/1.1 alone.
     pub(crate) http1: Arc<ClientConfig>,
     /// Offers HTTP/2, then HTTP/1.1.
     pub(crate) http2: Arc<ClientConfig>,
-    /// For the TLS of an `https` forward proxy itself: verified by the system's roots.
-    pub(crate) proxy: Option<Arc<ClientConfig>>,
 }
 
-/// What the member and we agreed to speak.
+/// What is offered to the member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spoken {
+pub(crate) enum Offer {
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2.
+    /// HTTP/2, then HTTP/1.1.
     Http2,
+}
+
+/// A connection, by what the member and we agreed to speak.
+pub(crate) enum Dialed {
+    /// HTTP/1.1.
+    Http1(BoxedIo),
+    /// HTTP/2, and who waits for the member's settings.
+    Http2(BoxedIo, Arc<Listener>),
 }
 
 /// Makes connections to one member.
@@ -54,88 +71,79 @@ pub(crate) struct Dialer {
     pub(crate) endpoint: Endpoint,
     /// Its forward proxy.
     pub(crate) via: Option<Via>,
-    /// Its TLS, unused where the endpoint is plain HTTP.
+    /// TLS with both.
     pub(crate) tls: TlsConfigs,
     /// Time limits.
     pub(crate) config: Config,
+    /// Counts connections.
+    pub(crate) metrics: MemberMetrics,
+}
+
+/// A failure with the address that it is about: for the log, never for the caller.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach {to}")]
+struct Unreached {
+    to: String,
+    #[source]
+    source: BoxError,
 }
 
 // === impl Dialer ===
 
 impl Dialer {
-    /// A new connection that offers `offer` and perhaps HTTP/1.1, and what was agreed on.
+    /// A new connection.
     ///
     /// # Errors
     /// [`UpstreamError::Failed`] or [`UpstreamError::TimedOut`] with the hop.
-    pub(crate) async fn dial(&self, offer: Spoken) -> Result<(BoxedIo, Spoken), UpstreamError> {
-        let stream = match &self.via {
-            None => {
-                let (host, port) = (self.endpoint.host(), self.endpoint.port);
-                Box::new(self.tcp(host, port).await?) as BoxedIo
-            }
-            Some(via) => self.tunnel(via).await?,
-        };
-        if !self.endpoint.is_https() {
-            return Ok((stream, Spoken::Http1));
-        }
-        let config = match offer {
-            Spoken::Http1 => &self.tls.http1,
-            Spoken::Http2 => &self.tls.http2,
-        };
-        let stream = self
-            .tls(stream, config, self.endpoint.host(), Hop::Tls)
-            .await?;
-        let spoken = match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Spoken::Http2,
-            Some(_) | None => Spoken::Http1,
-        };
-        Ok((Box::new(stream), spoken))
+    pub(crate) async fn dial(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
+        let dialed = self.stream_and_tls(offer).await;
+        dialed.map_err(|error| self.with_address(error))
     }
 
-    /// TCP to `host`.
-    async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream, UpstreamError> {
+    async fn stream_and_tls(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
+        let endpoint = &self.endpoint;
+        let stream: BoxedIo = match &self.via {
+            None => Box::new(self.tcp(endpoint.host(), endpoint.port, Hop::Connect).await?),
+            Some(via) => self.tunnel(via).await?,
+        };
+        let Some(tls) = &self.tls.member else {
+            let connected = Connected::new(stream, self.metrics.connection());
+            return Ok(Dialed::Http1(Box::new(connected)));
+        };
+        let config = match offer {
+            Offer::Http1 => &tls.http1,
+            Offer::Http2 => &tls.http2,
+        };
+        let stream = self.tls(stream, config, endpoint.host(), Hop::Tls).await?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let connected = Connected::new(stream, self.metrics.connection());
+        let listener = connected.listener();
+        let connected = Box::new(connected);
+        Ok(match is_http2 {
+            true => Dialed::Http2(connected, listener),
+            false => Dialed::Http1(connected),
+        })
+    }
+
+    /// TCP to `host`. Only the member's own connection has a hop for its TCP.
+    async fn tcp(&self, host: &str, port: u16, hop: Hop) -> Result<TcpStream, UpstreamError> {
         let config = self.config;
-        let lookup = tokio::net::lookup_host((host.to_owned(), port));
+        let lookup = tokio::net::lookup_host((host.to_owned(), port))
+            .map_err(|source| Told::of("the name cannot be resolved", source));
         let found = limit(config.connect_timeout, Hop::Dns, lookup).await?;
-        let addresses: Vec<SocketAddr> = found.collect();
-        let connect = connect(addresses, port, config.tcp_keepalive);
-        let stream = limit(config.connect_timeout, Hop::Connect, connect).await?;
+        let connect = connect(found.collect(), port, config);
+        let stream = limit(config.connect_timeout, hop, connect).await?;
         Ok(stream.into_inner())
     }
 
     async fn tunnel(&self, via: &Via) -> Result<BoxedIo, UpstreamError> {
-        let (this, proxy) = (self.clone(), via.clone());
-        let reach = service_fn(move |_| this.clone().reach(proxy.clone()));
-        let member = self.endpoint.tunnel_uri();
-        let member = member.map_err(|source| failed(Hop::Proxy, source))?;
+        let mut stream: BoxedIo = Box::new(self.tcp(&via.host, via.port, Hop::Proxy).await?);
+        if let Some(config) = &self.tls.proxy {
+            stream = Box::new(self.tls(stream, config, &via.host, Hop::Proxy).await?);
+        }
         // Boxed, so that what a tunnel is made of does not show in the type of a dial.
-        let tunnel: BoxFuture<'static, Result<_, BoxError>> = match &via.protocol {
-            Protocol::HttpConnect { headers } => {
-                let tunnel = Tunnel::new(via.uri.clone(), reach).with_headers(headers.clone());
-                Box::pin(tunnel.oneshot(member).map_err(Into::into))
-            }
-            Protocol::Socks5 { login } => {
-                let mut socks = SocksV5::new(via.uri.clone(), reach);
-                if let Some((user, password)) = login.clone() {
-                    socks = socks.with_auth(user, password);
-                }
-                Box::pin(socks.oneshot(member).map_err(Into::into))
-            }
-        };
-        let stream: TokioIo<BoxedIo> =
-            limit(self.config.connect_timeout, Hop::Proxy, tunnel).await?;
-        Ok(stream.into_inner())
-    }
-
-    /// The stream to the forward proxy itself. Boxed, so that the tunnels need not name it.
-    fn reach(self, via: Via) -> BoxFuture<'static, Result<TokioIo<BoxedIo>, UpstreamError>> {
-        Box::pin(async move {
-            let mut stream: BoxedIo = Box::new(self.tcp(&via.host, via.port).await?);
-            if let Some(config) = &self.tls.proxy {
-                stream = Box::new(self.tls(stream, config, &via.host, Hop::Proxy).await?);
-            }
-            Ok(TokioIo::new(stream))
-        })
+        let tunnel = tunnel::open(stream, via.protocol.clone(), self.endpoint.clone()).boxed();
+        limit(self.config.connect_timeout, Hop::Proxy, tunnel).await
     }
 
     async fn tls(
@@ -145,9 +153,31 @@ impl Dialer {
         host: &str,
         hop: Hop,
     ) -> Result<TlsStream<BoxedIo>, UpstreamError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|source| failed(hop, source))?;
+        let name = server_name(host).map_err(|source| failed(hop, source))?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);
         limit(self.config.tls_timeout, hop, handshake).await
+    }
+
+    fn with_address(&self, error: UpstreamError) -> UpstreamError {
+        match error {
+            UpstreamError::Failed {
+                hop,
+                detail,
+                source,
+            } => {
+                let mut to = self.endpoint.host_and_port();
+                if let Some(via) = &self.via {
+                    to = format!("{to} through {}:{}", via.host, via.port);
+                }
+                let source = Box::new(Unreached { to, source });
+                UpstreamError::Failed {
+                    hop,
+                    detail,
+                    source,
+                }
+            }
+            UpstreamError::Config { .. } | UpstreamError::TimedOut { .. } => error,
+        }
     }
 }
 
@@ -155,7 +185,7 @@ impl Dialer {
 fn connect(
     addresses: Vec<SocketAddr>,
     port: u16,
-    keepalive: Duration,
+    config: Config,
 ) -> BoxFuture<'static, Result<TokioIo<TcpStream>, BoxError>> {
     let resolved = service_fn(move |_: Name| {
         let addresses = addresses.clone().into_iter();
@@ -164,7 +194,11 @@ fn connect(
     let mut connector = HttpConnector::new_with_resolver(resolved);
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    connector.set_keepalive(Some(keepalive));
+    // Shared among the addresses: one that does not answer leaves time for the next.
+    connector.set_connect_timeout(Some(config.connect_timeout));
+    connector.set_keepalive(Some(config.tcp_keepalive));
+    connector.set_keepalive_interval(Some(config.tcp_keepalive));
+    connector.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
     Box::pin(async move {
         // The names were looked up; the connector only needs one that is not an address.
         let uri = format!("tcp://resolved:{port}").parse::<Uri>()?;
@@ -173,10 +207,7 @@ fn connect(
 }
 
 /// A hop that failed.
-pub(crate) fn failed(
-    hop: Hop,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> UpstreamError {
+pub(crate) fn failed(hop: Hop, source: impl Into<BoxError>) -> UpstreamError {
     let source = source.into();
     UpstreamError::Failed {
         hop,
@@ -185,16 +216,24 @@ pub(crate) fn failed(
     }
 }
 
-async fn limit<T, E>(
+/// `work`, which is to be done within `time`.
+pub(crate) async fn limit<T, E>(
     time: Duration,
     hop: Hop,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, UpstreamError>
 where
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Into<BoxError>,
 {
     match timeout(time, work).await {
-        Ok(done) => done.map_err(|source| failed(hop, source)),
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(source)) => {
+            let source = source.into();
+            match is_timeout(&*source) {
+                true => Err(UpstreamError::TimedOut { hop }),
+                false => Err(failed(hop, source)),
+            }
+        }
         Err(_) => Err(UpstreamError::TimedOut { hop }),
     }
 }

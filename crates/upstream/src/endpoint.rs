@@ -29,6 +29,9 @@ pub(crate) enum EndpointError {
     /// It is no URL.
     #[error("not a URL")]
     NotUrl(#[source] http::uri::InvalidUri),
+    /// What stands for a port is none.
+    #[error("the URL has no valid port")]
+    Port,
     /// Only `http` and `https` can be spoken.
     #[error("unsupported scheme {0:?}")]
     Scheme(String),
@@ -59,11 +62,12 @@ impl Endpoint {
             "http" => 80,
             other => return Err(EndpointError::Scheme(other.to_owned())),
         };
+        let port = port(&authority).ok_or(EndpointError::Port)?;
         let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::path);
         Ok(Self {
             host_header: HeaderValue::from_str(authority.as_str())
                 .map_err(|_| EndpointError::NoHost)?,
-            port: authority.port_u16().unwrap_or(default_port),
+            port: port.unwrap_or(default_port),
             base_path: path.trim_end_matches('/').to_owned(),
             scheme,
             authority,
@@ -84,12 +88,8 @@ impl Endpoint {
     }
 
     /// What a forward proxy is asked to connect to: always with the port.
-    pub(crate) fn tunnel_uri(&self) -> Result<Uri, http::Error> {
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(format!("{}:{}", self.authority.host(), self.port))
-            .path_and_query("/")
-            .build()
+    pub(crate) fn host_and_port(&self) -> String {
+        format!("{}:{}", self.authority.host(), self.port)
     }
 
     /// `target` below the base path, bytes as they are.
@@ -104,6 +104,16 @@ impl Endpoint {
             return Ok(target.clone());
         }
         PathAndQuery::try_from(format!("{}{target}", self.base_path))
+    }
+}
+
+/// The port of `authority`, if it names one; nothing at all where that is no port.
+pub(crate) fn port(authority: &Authority) -> Option<Option<u16>> {
+    let whole = authority.as_str();
+    let host_and_port = whole.rsplit_once('@').map_or(whole, |(_user, rest)| rest);
+    match host_and_port.strip_prefix(authority.host())? {
+        "" | ":" => Some(None),
+        port => port.strip_prefix(':')?.parse().ok().map(Some),
     }
 }
 
@@ -137,7 +147,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_connected_to_is_refused_without_being_repeated() {
-        for value in ["", "10.0.0.1:6443", "/x", "ftp://h", "https://u:secret@h"] {
+        let port = "https://h:65536";
+        for value in ["", "10.0.0.1:6443", "/x", "ftp://h", "https://u:secret@h", port] {
             let error = Endpoint::parse(value).expect_err(value);
             assert!(!error.to_string().contains("secret"), "{error}");
         }

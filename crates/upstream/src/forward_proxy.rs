@@ -2,8 +2,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use fleetgate_model::ForwardProxy;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::PROXY_AUTHORIZATION, uri::Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::PROXY_AUTHORIZATION};
 use percent_encoding::percent_decode_str;
+
+use crate::endpoint::port;
 
 /// How a forward proxy is spoken to.
 #[derive(Clone)]
@@ -12,8 +14,6 @@ pub(crate) struct Via {
     pub(crate) tls: bool,
     /// What is spoken with the proxy.
     pub(crate) protocol: Protocol,
-    /// Scheme, host and port of the proxy, without user and password.
-    pub(crate) uri: Uri,
     /// Host of the proxy, without the brackets of an IPv6 address.
     pub(crate) host: String,
     /// Port of the proxy.
@@ -48,6 +48,9 @@ pub(crate) enum ForwardProxyError {
     /// Not a URL.
     #[error("not a URL")]
     NotUrl(#[source] http::uri::InvalidUri),
+    /// What stands for a port is none.
+    #[error("the URL has no valid port")]
+    Port,
     /// Neither `http`, `https` nor `socks5`.
     #[error("unsupported scheme {0:?}")]
     Scheme(String),
@@ -78,14 +81,8 @@ impl Via {
             "socks5" => (Protocol::Socks5 { login }, 1080),
             other => return Err(ForwardProxyError::Scheme(other.to_owned())),
         };
-        let port = authority.port_u16().unwrap_or(default_port);
+        let port = port(authority).ok_or(ForwardProxyError::Port)?;
         Ok(Self {
-            uri: Uri::builder()
-                .scheme(Scheme::HTTP)
-                .authority(format!("{}:{port}", authority.host()))
-                .path_and_query("/")
-                .build()
-                .map_err(|_| ForwardProxyError::NoHost)?,
             host: authority
                 .host()
                 .trim_start_matches('[')
@@ -93,7 +90,7 @@ impl Via {
                 .to_owned(),
             tls: scheme == "https",
             protocol,
-            port,
+            port: port.unwrap_or(default_port),
         })
     }
 }
@@ -155,7 +152,6 @@ mod tests {
     fn user_password_and_headers_go_into_connect() {
         let via = Via::parse(&proxy("https://us%40er:p%3Aw@px:3129")).expect("a proxy");
         assert_eq!((via.host.as_str(), via.port), ("px", 3129));
-        assert_eq!(via.uri.to_string(), "http://px:3129/");
         let Protocol::HttpConnect { headers } = via.protocol else {
             panic!("not CONNECT")
         };
@@ -177,7 +173,13 @@ mod tests {
 
     #[test]
     fn a_proxy_that_cannot_be_used_is_refused_without_its_password() {
-        for url in ["ftp://u:secret@px", "px:3128", "/", "http://u:secret@"] {
+        for url in [
+            "ftp://u:secret@px",
+            "px:3128",
+            "/",
+            "http://u:secret@",
+            "http://u:secret@px:99999",
+        ] {
             let Err(error) = Via::parse(&proxy(url)) else {
                 panic!("{url} was taken")
             };

@@ -1,6 +1,6 @@
 //! HTTP/1.1 connections to one member: one request at a time each, kept between requests.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, Tasks};
@@ -13,15 +13,16 @@ use tokio::{
 };
 
 use crate::{
-    dial::{Dialer, Spoken, failed},
+    detail::Told,
+    dial::{Dialed, Dialer, Offer, failed},
     io::BoxedIo,
-    metrics::MemberMetrics,
 };
 
 /// An unused connection older than this is not used again: servers close theirs at 90 s or later.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// As many headers as Go takes within a megabyte, about.
-const MAX_HEADERS: usize = 1000;
+/// Headers of one answer: more than any member sends, and few enough that making room for them
+/// costs nothing.
+const MAX_HEADERS: usize = 256;
 /// Longest head of an answer, in bytes: as large as Go's default.
 const MAX_HEAD: usize = 1 << 20;
 
@@ -34,9 +35,8 @@ pub(crate) struct Pool {
 struct Inner {
     dialer: Dialer,
     tasks: Tasks,
-    metrics: MemberMetrics,
     /// Connections at rest, the one used last at the end.
-    idle: Mutex<Vec<(Opened, Instant)>>,
+    idle: Mutex<VecDeque<(Opened, Instant)>>,
     /// How many connections there may be, where other requests have a better way.
     permits: Arc<Semaphore>,
 }
@@ -56,15 +56,23 @@ pub(crate) struct Lease {
     pub(crate) reused: bool,
 }
 
+/// Whether a connection that was used before will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// It is preferred.
+    Allowed,
+    /// Only a new one: the member just closed a kept one, and may have closed all.
+    Refused,
+}
+
 // === impl Pool ===
 
 impl Pool {
     /// A pool without connections. [`Self::try_take`] opens `bound` at most.
-    pub(crate) fn new(dialer: Dialer, tasks: Tasks, metrics: MemberMetrics, bound: usize) -> Self {
+    pub(crate) fn new(dialer: Dialer, tasks: Tasks, bound: usize) -> Self {
         let inner = Inner {
             dialer,
             tasks,
-            metrics,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(bound)),
         };
@@ -77,8 +85,8 @@ impl Pool {
     ///
     /// # Errors
     /// Why no connection could be made.
-    pub(crate) async fn try_take(&self) -> Result<Option<Lease>, UpstreamError> {
-        if let Some(lease) = self.take_idle() {
+    pub(crate) async fn try_take(&self, reuse: Reuse) -> Result<Option<Lease>, UpstreamError> {
+        if let Some(lease) = self.take_idle(reuse) {
             return Ok(Some(lease));
         }
         let Ok(permit) = Arc::clone(&self.inner.permits).try_acquire_owned() else {
@@ -93,8 +101,8 @@ impl Pool {
     ///
     /// # Errors
     /// Why no connection could be made.
-    pub(crate) async fn take(&self) -> Result<Lease, UpstreamError> {
-        if let Some(lease) = self.take_idle() {
+    pub(crate) async fn take(&self, reuse: Reuse) -> Result<Lease, UpstreamError> {
+        if let Some(lease) = self.take_idle(reuse) {
             return Ok(lease);
         }
         let opened = self.open().await?;
@@ -106,8 +114,13 @@ impl Pool {
     /// # Errors
     /// Why no connection could be made.
     pub(crate) async fn open(&self) -> Result<Opened, UpstreamError> {
-        let (io, _) = self.inner.dialer.dial(Spoken::Http1).await?;
-        handshake(io, &self.inner.tasks, &self.inner.metrics).await
+        match self.inner.dialer.dial(Offer::Http1).await? {
+            Dialed::Http1(io) => handshake(io, &self.inner.tasks).await,
+            Dialed::Http2(..) => Err(failed(
+                Hop::Tls,
+                Told::new("the member chose a protocol that was not offered"),
+            )),
+        }
     }
 
     /// Takes `opened`, a fresh connection, into use.
@@ -119,9 +132,13 @@ impl Pool {
         }
     }
 
-    fn take_idle(&self) -> Option<Lease> {
+    /// The connection used last: the others then age, and are closed.
+    fn take_idle(&self, reuse: Reuse) -> Option<Lease> {
+        if reuse == Reuse::Refused {
+            return None;
+        }
         let mut idle = self.inner.idle.lock();
-        while let Some((opened, since)) = idle.pop() {
+        while let Some((opened, since)) = idle.pop_back() {
             if since.elapsed() > IDLE_TIMEOUT {
                 idle.clear();
                 return None;
@@ -135,7 +152,15 @@ impl Pool {
     }
 
     fn give_back(&self, opened: Opened) {
-        self.inner.idle.lock().push((opened, Instant::now()));
+        let now = Instant::now();
+        let mut idle = self.inner.idle.lock();
+        idle.push_back((opened, now));
+        while idle
+            .front()
+            .is_some_and(|(_, since)| now - *since > IDLE_TIMEOUT)
+        {
+            idle.pop_front();
+        }
     }
 }
 
@@ -182,23 +207,17 @@ impl Opened {
 ///
 /// # Errors
 /// If the stream ended at once.
-pub(crate) async fn handshake(
-    io: BoxedIo,
-    tasks: &Tasks,
-    metrics: &MemberMetrics,
-) -> Result<Opened, UpstreamError> {
+pub(crate) async fn handshake(io: BoxedIo, tasks: &Tasks) -> Result<Opened, UpstreamError> {
     let handshake = Builder::new()
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         .handshake(TokioIo::new(io))
         .await;
     let (sender, driver) = handshake.map_err(|source| failed(Hop::Request, source))?;
-    let open = metrics.connection();
     tasks.spawn_until_stopped(async move {
         if let Err(error) = driver.with_upgrades().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
         }
-        drop(open);
     });
     Ok(Opened {
         sender,

@@ -13,16 +13,20 @@ use std::{
 use arc_swap::ArcSwap;
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, Tasks};
-use futures::future::{BoxFuture, FutureExt, Shared};
+use futures::{
+    TryFutureExt,
+    future::{BoxFuture, FutureExt, Shared},
+};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::{
-    dial::{Dialer, Spoken, failed},
+    detail::Told,
+    dial::{Dialed, Dialer, Offer, failed, limit},
     http1,
-    io::BoxedIo,
-    metrics::MemberMetrics,
+    io::{BoxedIo, Listener},
 };
 
 /// Bytes that one unread answer may hold at most (RFC 9113, section 6.9).
@@ -34,6 +38,11 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 const MAX_HEADER_LIST: u32 = 1 << 20;
 /// Streams on one connection before another is opened; kube-apiserver advertises 100 or 250.
 const MAX_STREAMS: usize = 100;
+/// No stream before the member's SETTINGS (RFC 9113, section 6.5.2).
+const NOT_KNOWN: usize = 0;
+/// How many new connections in a row may be found closed.
+const ATTEMPTS: usize = 3;
+const CLOSED: &str = "the member closed a new connection";
 /// A connection on which nothing answers a PING (RFC 9113, section 6.7) for this long is dead.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
 const PING_INTERVAL: Duration = Duration::from_secs(15);
@@ -47,7 +56,6 @@ pub(crate) struct Pool {
 struct Inner {
     dialer: Dialer,
     tasks: Tasks,
-    metrics: MemberMetrics,
     connections: ArcSwap<Vec<Connection>>,
     connecting: Mutex<Option<Connecting>>,
 }
@@ -90,11 +98,10 @@ pub(crate) struct Stream(Arc<AtomicUsize>);
 
 impl Pool {
     /// A pool without connections.
-    pub(crate) fn new(dialer: Dialer, tasks: Tasks, metrics: MemberMetrics) -> Self {
+    pub(crate) fn new(dialer: Dialer, tasks: Tasks) -> Self {
         let inner = Inner {
             dialer,
             tasks,
-            metrics,
             connections: ArcSwap::default(),
             connecting: Mutex::new(None),
         };
@@ -108,6 +115,7 @@ impl Pool {
     /// # Errors
     /// Why no connection could be made.
     pub(crate) async fn take(&self) -> Result<Taken, UpstreamError> {
+        let mut closed_at_once = 0;
         loop {
             if let Some(taken) = self.reserve() {
                 return Ok(taken);
@@ -115,7 +123,10 @@ impl Pool {
             match self.attempt().await.map_err(shared)? {
                 Opened::Http1(slot) => return Ok(Taken::Http1(slot.lock().take())),
                 Opened::Http2(connection) if connection.sender.is_closed() => {
-                    return Err(failed(Hop::Request, "the member closed a new connection"));
+                    closed_at_once += 1;
+                    if closed_at_once == ATTEMPTS {
+                        return Err(failed(Hop::Request, Told::new(CLOSED)));
+                    }
                 }
                 Opened::Http2(_) => {}
             }
@@ -125,9 +136,13 @@ impl Pool {
     /// A stream of the least loaded connection that has room.
     fn reserve(&self) -> Option<Taken> {
         let connections = self.inner.connections.load();
-        let open = connections.iter().filter(|c| !c.sender.is_closed());
-        open.min_by_key(|c| c.streams.load(Ordering::Relaxed))?
-            .reserve()
+        loop {
+            let open = connections.iter().filter(|c| c.has_room());
+            let least = open.min_by_key(|c| c.streams.load(Ordering::Relaxed))?;
+            if let Some(taken) = least.reserve() {
+                return Some(taken);
+            }
+        }
     }
 
     /// The attempt under way, or a new one. It runs on when those who wait for it leave.
@@ -150,10 +165,9 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Opened, UpstreamError> {
-        let (io, spoken) = self.inner.dialer.dial(Spoken::Http2).await?;
-        match spoken {
-            Spoken::Http2 => {
-                let connection = self.handshake(io).await?;
+        match self.inner.dialer.dial(Offer::Http2).await? {
+            Dialed::Http2(io, listener) => {
+                let connection = self.handshake(io, listener).await?;
                 self.inner.connections.rcu(|connections| {
                     let open = connections.iter().filter(|c| !c.sender.is_closed());
                     open.cloned()
@@ -162,16 +176,23 @@ impl Pool {
                 });
                 Ok(Opened::Http2(connection))
             }
-            Spoken::Http1 => {
-                let opened = http1::handshake(io, &self.inner.tasks, &self.inner.metrics).await?;
+            Dialed::Http1(io) => {
+                let opened = http1::handshake(io, &self.inner.tasks).await?;
                 Ok(Opened::Http1(Arc::new(Mutex::new(Some(opened)))))
             }
         }
     }
 
-    async fn handshake(&self, io: BoxedIo) -> Result<Connection, UpstreamError> {
+    /// HTTP/2 over `io`. Done when the member has said how many streams it takes: more than that
+    /// would wait unseen for others to end, and watches do not.
+    async fn handshake(
+        &self,
+        io: BoxedIo,
+        listener: Arc<Listener>,
+    ) -> Result<Connection, UpstreamError> {
         let handshake = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
+            .initial_max_send_streams(NOT_KNOWN)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MAX_HEADER_LIST)
@@ -181,24 +202,30 @@ impl Pool {
             .handshake(TokioIo::new(io))
             .await;
         let (sender, mut driver) = handshake.map_err(|source| failed(Hop::Request, source))?;
-        let open = self.inner.metrics.connection();
-        let room = Arc::new(AtomicUsize::new(MAX_STREAMS));
-        let known = Arc::clone(&room);
+        let room = Arc::new(AtomicUsize::new(NOT_KNOWN));
+        let (known, settings) = oneshot::channel();
+        let (mut known, told) = (Some(known), Arc::clone(&room));
         self.inner.tasks.spawn_until_stopped(async move {
-            // Only the driver knows how many streams the member takes, and may learn it late.
+            // Only the driver can be asked how many streams the member takes.
             let drive = poll_fn(|cx| {
+                listener.register(cx);
                 let driven = Pin::new(&mut driver).poll(cx);
-                if driven.is_pending() {
-                    let room = driver.current_max_send_streams().min(MAX_STREAMS);
-                    known.store(room, Ordering::Relaxed);
+                let room = driver.current_max_send_streams().min(MAX_STREAMS);
+                told.store(room, Ordering::Relaxed);
+                if room != NOT_KNOWN
+                    && let Some(known) = known.take()
+                {
+                    listener.leave();
+                    known.send(()).unwrap_or_default();
                 }
                 driven
             });
             if let Err(error) = drive.await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
             }
-            drop(open);
         });
+        let settings = settings.map_err(|ended| Told::of(CLOSED, ended));
+        limit(self.inner.dialer.config.tls_timeout, Hop::Request, settings).await?;
         Ok(Connection {
             sender,
             room,
@@ -210,6 +237,11 @@ impl Pool {
 // === impl Connection ===
 
 impl Connection {
+    fn has_room(&self) -> bool {
+        !self.sender.is_closed()
+            && self.streams.load(Ordering::Relaxed) < self.room.load(Ordering::Relaxed)
+    }
+
     fn reserve(&self) -> Option<Taken> {
         let room = self.room.load(Ordering::Relaxed);
         let more = |streams| (streams < room).then_some(streams + 1);

@@ -12,8 +12,11 @@ mod http2;
 mod io;
 mod metrics;
 mod send;
+mod tunnel;
 
 use std::{
+    error::Error,
+    future::ready,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -23,19 +26,18 @@ use std::{
 };
 
 use fleetgate_model::{Class, Target, ToMember, UpstreamError};
-use fleetgate_stack::{Body, BoxError, NewService, Tasks};
+use fleetgate_stack::{Body, NewService, Tasks};
 use fleetgate_tls::{
     MinVersion,
     client::{ClientConfigs, ClientOptions, Trust},
 };
 use futures::future::BoxFuture;
 use http::Response;
-use rustls::ClientConfig;
 use tower::Service;
 
 pub use crate::metrics::Metrics;
 use crate::{
-    dial::{Dialer, TlsConfigs},
+    dial::{Dialer, MemberTls, TlsConfigs},
     endpoint::Endpoint,
     forward_proxy::Via,
 };
@@ -49,7 +51,7 @@ const SHORT_CONNECTIONS: usize = 4;
 pub struct Config {
     /// For looking a name up, for TCP, and for a forward proxy's answer: each.
     pub connect_timeout: Duration,
-    /// For a TLS handshake.
+    /// For a TLS handshake, and for HTTP/2's first words after it: each.
     pub tls_timeout: Duration,
     /// Rest on a connection before TCP asks whether the other side is there (RFC 9293, 3.8.4).
     pub tcp_keepalive: Duration,
@@ -69,7 +71,14 @@ pub struct NewUpstream {
 #[derive(Clone)]
 pub struct Upstream {
     /// What cannot be connected to says so to each request.
-    inner: Result<Arc<Pools>, (&'static str, Arc<BoxError>)>,
+    inner: Result<Arc<Pools>, Unusable>,
+}
+
+/// A field of the cluster that cannot be used, and why.
+#[derive(Clone)]
+struct Unusable {
+    field: &'static str,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 struct Pools {
@@ -93,59 +102,59 @@ impl NewUpstream {
         }
     }
 
-    fn pools(&self, target: &Target) -> Result<Pools, (&'static str, BoxError)> {
+    fn pools(&self, target: &Target) -> Result<Pools, Unusable> {
         let member = &target.member;
         let endpoint = Endpoint::parse(&member.endpoint);
-        let endpoint = endpoint.map_err(|source| ("spec.apiEndpoint", source.into()))?;
+        let endpoint = endpoint.map_err(|source| Unusable::new("spec.apiEndpoint", source))?;
         let via = member.forward_proxy.as_ref().map(Via::parse).transpose();
-        let via = via.map_err(|source| ("spec.proxyURL", source.into()))?;
+        let via = via.map_err(|source| Unusable::new("spec.proxyURL", source))?;
+        let is_https = endpoint.is_https();
+        let dialer = Dialer {
+            tls: self.tls(target, is_https, via.as_ref())?,
+            endpoint: endpoint.clone(),
+            via,
+            config: self.config,
+            metrics: self.metrics.member(member.name.as_str()),
+        };
+        let tasks = &self.tasks;
+        Ok(Pools {
+            http1: http1::Pool::new(dialer.clone(), tasks.clone(), SHORT_CONNECTIONS),
+            http2: http2::Pool::new(dialer, tasks.clone()),
+            endpoint,
+            http1_only: AtomicBool::new(!is_https),
+        })
+    }
+
+    fn tls(
+        &self,
+        target: &Target,
+        is_https: bool,
+        via: Option<&Via>,
+    ) -> Result<TlsConfigs, Unusable> {
         let trust = match &target.credentials.ca_bundle {
-            _ if member.insecure_skip_tls_verification => Trust::Anyone,
+            _ if target.member.insecure_skip_tls_verification => Trust::Anyone,
             Some(bundle) => Trust::Bundle(Arc::clone(bundle)),
             None => Trust::System,
         };
-        let http1 = vec![b"http/1.1".to_vec()];
-        let both = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let tls = TlsConfigs {
-            proxy: match &via {
-                Some(via) if via.tls => Some(self.tls(Trust::System, http1.clone())?),
-                Some(_) | None => None,
-            },
-            http1: self.tls(trust.clone(), http1)?,
-            http2: self.tls(trust, both)?,
+        let config = |protocols: &[&str]| {
+            let options = ClientOptions {
+                trust: trust.clone(),
+                identity: None,
+                min_version: MinVersion::Tls12,
+                protocols: protocols.iter().map(|p| p.as_bytes().to_vec()).collect(),
+            };
+            let config = self.tls.config(&options);
+            config.map_err(|source| Unusable::new("caBundle", source))
         };
-        let plain = !endpoint.is_https();
-        let dialer = Dialer {
-            endpoint: endpoint.clone(),
-            via,
-            tls,
-            config: self.config,
+        let member = || {
+            let (http1, http2) = (config(&["http/1.1"])?, config(&["h2", "http/1.1"])?);
+            Ok(MemberTls { http1, http2 })
         };
-        let (tasks, metrics) = (&self.tasks, self.metrics.member(member.name.as_str()));
-        let bound = SHORT_CONNECTIONS;
-        Ok(Pools {
-            http1: http1::Pool::new(dialer.clone(), tasks.clone(), metrics.clone(), bound),
-            http2: http2::Pool::new(dialer, tasks.clone(), metrics),
-            endpoint,
-            http1_only: AtomicBool::new(plain),
+        let via_tls = via.is_some_and(|via| via.tls);
+        Ok(TlsConfigs {
+            member: is_https.then(member).transpose()?,
+            proxy: via_tls.then(|| config(&["http/1.1"])).transpose()?,
         })
-    }
-}
-
-impl NewUpstream {
-    fn tls(
-        &self,
-        trust: Trust,
-        protocols: Vec<Vec<u8>>,
-    ) -> Result<Arc<ClientConfig>, (&'static str, BoxError)> {
-        let options = ClientOptions {
-            trust,
-            identity: None,
-            min_version: MinVersion::Tls12,
-            protocols,
-        };
-        let config = self.tls.config(&options);
-        config.map_err(|source| ("caBundle", source.into()))
     }
 }
 
@@ -153,11 +162,8 @@ impl NewService<Target> for NewUpstream {
     type Service = Upstream;
 
     fn new_service(&self, target: Target) -> Upstream {
-        let pools = self.pools(&target);
         Upstream {
-            inner: pools
-                .map(Arc::new)
-                .map_err(|(field, source)| (field, Arc::new(source))),
+            inner: self.pools(&target).map(Arc::new),
         }
     }
 }
@@ -179,10 +185,9 @@ impl Service<ToMember<Body>> for Upstream {
                 let pools = Arc::clone(pools);
                 Box::pin(async move { pools.send(request).await })
             }
-            Err((field, source)) => {
-                let (field, source) = (*field, Arc::clone(source));
-                let source = source.to_string().into();
-                Box::pin(async move { Err(UpstreamError::Config { field, source }) })
+            Err(Unusable { field, source }) => {
+                let (field, source) = (*field, Box::new(Arc::clone(source)));
+                Box::pin(ready(Err(UpstreamError::Config { field, source })))
             }
         }
     }
@@ -191,6 +196,15 @@ impl Service<ToMember<Body>> for Upstream {
 impl std::fmt::Debug for Upstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Upstream").finish_non_exhaustive()
+    }
+}
+
+// === impl Unusable ===
+
+impl Unusable {
+    fn new(field: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+        let source = Arc::new(source);
+        Self { field, source }
     }
 }
 

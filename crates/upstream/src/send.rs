@@ -13,13 +13,11 @@ use hyper::{
 
 use crate::{
     Pools,
+    detail::Told,
     dial::failed,
-    http1::Lease,
+    http1::{Lease, Reuse},
     http2::{Stream, Taken},
 };
-
-/// How often a request is offered to connections that turn out to be closed.
-const ATTEMPTS: usize = 3;
 
 /// What became of an attempt.
 enum Attempt {
@@ -29,7 +27,7 @@ enum Attempt {
     Failed(UpstreamError),
 }
 
-/// A request that may be sent twice: it changes nothing and has no body (RFC 9110, section 9.2.2).
+/// A request without a body, kept to be sent again.
 struct Replay {
     method: Method,
     uri: Uri,
@@ -42,8 +40,8 @@ impl Pools {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
-        for _ in 0..ATTEMPTS {
-            let Some(lease) = self.http1.try_take().await? else {
+        for reuse in [Reuse::Allowed, Reuse::Refused] {
+            let Some(lease) = self.http1.try_take(reuse).await? else {
                 break;
             };
             match self.send_http1(lease, request).await {
@@ -60,9 +58,10 @@ impl Pools {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
-        for _ in 0..ATTEMPTS {
+        for reuse in [Reuse::Allowed, Reuse::Refused, Reuse::Refused] {
             let attempt = if self.http1_only.load(Ordering::Relaxed) {
-                self.send_http1(self.http1.take().await?, request).await
+                self.send_http1(self.http1.take(reuse).await?, request)
+                    .await
             } else {
                 match self.http2.take().await? {
                     Taken::Stream(sender, stream) => self.send_http2(sender, stream, request).await,
@@ -70,7 +69,7 @@ impl Pools {
                         self.http1_only.store(true, Ordering::Relaxed);
                         let lease = match opened {
                             Some(opened) => self.http1.lease(opened, false),
-                            None => self.http1.take().await?,
+                            None => self.http1.take(reuse).await?,
                         };
                         self.send_http1(lease, request).await
                     }
@@ -82,7 +81,8 @@ impl Pools {
                 Attempt::Failed(error) => return Err(error),
             }
         }
-        Err(failed(Hop::Request, "the member closed every connection"))
+        let closed = Told::new("the member closed every connection");
+        Err(failed(Hop::Request, closed))
     }
 
     /// An upgrade. The answer carries the byte stream in its extensions, if the member agreed.
@@ -169,29 +169,47 @@ fn unsent(mut error: TrySendError<Request<Body>>, replay: Option<Replay>) -> Att
     }
     let error = error.into_error();
     match replay {
-        Some(replay) if unprocessed(&error) => Attempt::NotSent(replay.into_request()),
+        Some(replay) if is_refused(&error) || (replay.is_safe() && is_lost(&error)) => {
+            Attempt::NotSent(replay.into_request())
+        }
         Some(_) | None => Attempt::Failed(failed(Hop::Request, error)),
     }
 }
 
-/// Whether the member closed the connection or refused the stream rather than answering.
-fn unprocessed(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|s| s.downcast_ref::<h2::Error>());
-    error.is_incomplete_message()
-        || error.is_closed()
-        || source.is_some_and(|e| e.is_go_away() || e.reason() == Some(h2::Reason::REFUSED_STREAM))
+/// Whether the member says that it has not looked at the request (RFC 9113, section 8.7).
+fn is_refused(error: &hyper::Error) -> bool {
+    let refused = |e: &h2::Error| e.is_remote() && e.reason() == Some(h2::Reason::REFUSED_STREAM);
+    h2_error(error).is_some_and(|e| refused(e) || (e.is_remote() && e.is_go_away()))
+}
+
+/// Whether the connection ended instead of an answer, so that nobody knows what became of the
+/// request.
+fn is_lost(error: &hyper::Error) -> bool {
+    match h2_error(error) {
+        Some(error) => error.is_io(),
+        None => !error.is_parse() && !error.is_user(),
+    }
+}
+
+fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
 // === impl Replay ===
 
 impl Replay {
     fn of(request: &Request<Body>) -> Option<Self> {
-        let safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        (safe && request.body().is_end_stream()).then(|| Self {
+        request.body().is_end_stream().then(|| Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
         })
+    }
+
+    /// Whether it changes nothing if it is done twice, because it changes nothing (RFC 9110,
+    /// section 9.2.1).
+    fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
     fn into_request(self) -> Request<Body> {

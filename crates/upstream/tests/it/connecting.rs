@@ -1,0 +1,187 @@
+//! What goes wrong on the way to a member: each failure names its hop, and tells no address.
+
+use std::{future::pending, time::Duration};
+
+use fleetgate_model::{Class, Hop, UpstreamError};
+use fleetgate_testkit::{
+    FakeMember,
+    certs::{self, Ca, Validity},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+
+use crate::support::{
+    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, chain,
+};
+
+const CLASSES: [Class; 3] = [Class::LongRunning, Class::Short, Class::Upgrade];
+const MOMENT: Duration = Duration::from_millis(200);
+
+async fn check(setup: impl Fn() -> SetupBuilder, hop: Hop, detail: &'static str) {
+    for class in CLASSES {
+        let answer = setup().build().get("/", class).await;
+        assert_failed(answer, (hop, Some(detail)));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_told_and_its_address_only_logged() {
+    let member = FakeMember::plain().echo().await;
+    let (address, url) = (member.address().to_string(), member.url());
+    drop(member);
+    for endpoint in [url, format!("https://{address}")] {
+        let setup = || Setup::to(&endpoint, None).insecure();
+        check(setup, Hop::Connect, "connection refused").await;
+        let answer = setup().build().get("/", Class::Short).await;
+        let logged = assert_failed(answer, (Hop::Connect, Some("connection refused")));
+        assert!(logged.contains(&address), "{logged}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_told() {
+    let setup = || Setup::to("https://no-such-member.invalid:6443", None).insecure();
+    check(setup, Hop::Dns, "the name cannot be resolved").await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_proves_nothing_is_told() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let other = Ca::new("members");
+    let unknown = "the certificate is signed by an unknown authority";
+    check(|| Setup::to(&member.url(), Some(&other)), Hop::Tls, unknown).await;
+
+    let spec = certs::server(&["127.0.0.1"]);
+    let expired = pki.ca.sign(&spec.clone().valid(Validity::Expired));
+    let member = FakeMember::tls(&expired).echo().await;
+    let setup = || Setup::to(&member.url(), Some(&pki.ca));
+    check(setup, Hop::Tls, "the certificate has expired").await;
+
+    let future = pki.ca.sign(&spec.valid(Validity::Future));
+    let member = FakeMember::tls(&future).echo().await;
+    let setup = || Setup::to(&member.url(), Some(&pki.ca));
+    check(setup, Hop::Tls, "the certificate is not valid yet").await;
+
+    let elsewhere = pki.ca.sign(&certs::server(&["elsewhere.test"]));
+    let member = FakeMember::tls(&elsewhere).echo().await;
+    let setup = || Setup::to(&member.url(), Some(&pki.ca));
+    check(setup, Hop::Tls, "the certificate is for another name").await;
+    setup().insecure().build().get_text("/", Class::Short).await;
+}
+
+#[tokio::test]
+async fn a_member_of_tls_1_2_is_reached() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).only_tls12().echo().await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    setup.get_text("/", Class::Short).await;
+    setup.get_text("/", Class::LongRunning).await;
+}
+
+#[tokio::test]
+async fn a_member_that_hangs_up_in_the_handshake_is_told() {
+    let hang_up = RawServer::tcp(|_, mut stream| async move {
+        stream.read_u8().await.expect("a hello");
+    });
+    let member = hang_up.await;
+    for class in CLASSES {
+        let setup = Setup::to(&member.https(), None).insecure().build();
+        let error = setup.get("/", class).await.expect_err("a failure");
+        let UpstreamError::Failed { hop, detail, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(hop, Hop::Tls);
+        let ended = ["the connection was closed", "connection reset"];
+        assert!(detail.is_some_and(|d| ended.contains(&d)), "{detail:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_never_answers_a_handshake_times_out_at_tls() {
+    let silent = RawServer::tcp(|_, stream| async move {
+        pending::<()>().await;
+        drop(stream);
+    });
+    let member = silent.await;
+    for class in CLASSES {
+        let setup = Setup::to(&member.https(), None).insecure().timeouts(MOMENT);
+        assert_timed_out(setup.build().get("/", class).await, Hop::Tls);
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_never_accepts_times_out_at_connect() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let listener = socket.listen(0).expect("listens");
+    let address = listener.local_addr().expect("an address");
+    // Fills the queue of connections that nobody accepts; further ones get no answer.
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(MOMENT, TcpStream::connect(address)).await {
+        queued.push(stream.expect("queued"));
+        assert!(queued.len() < 16, "the queue does not fill");
+    }
+    for class in CLASSES {
+        let endpoint = format!("https://{address}");
+        let setup = Setup::to(&endpoint, None).insecure().timeouts(MOMENT);
+        assert_timed_out(setup.build().get("/", class).await, Hop::Connect);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_http_is_told() {
+    let garbage = RawServer::tcp(|_, mut stream| async move {
+        stream.read_u8().await.expect("a request");
+        stream.write_all(b"220 smtp\r\n\r\n").await.expect("sent");
+        pending::<()>().await;
+    });
+    let member = garbage.await;
+    let endpoint = format!("http://{}", member.address);
+    let setup = || Setup::to(&endpoint, None);
+    check(setup, Hop::Request, "the answer is not HTTP").await;
+}
+
+#[tokio::test]
+async fn an_answer_cut_off_in_its_head_is_told() {
+    let cut = RawServer::tcp(|_, mut stream| async move {
+        while stream.read_u8().await.expect("a head") != b'\n' {}
+        let mut rest = [0; 1024];
+        stream.read(&mut rest).await.expect("a head");
+        stream.write_all(b"HTTP/1.1 200 O").await.expect("sent");
+        stream.shutdown().await.expect("closed");
+        pending::<()>().await;
+    });
+    let member = cut.await;
+    let endpoint = format!("http://{}", member.address);
+    let setup = || Setup::to(&endpoint, None);
+    check(setup, Hop::Request, "the connection was closed").await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_names_its_field_and_no_value() {
+    let check = async |setup: SetupBuilder, want: &str, logged: &str| {
+        let error = setup.build().get("/", Class::Short).await;
+        let error = error.expect_err("a failure");
+        let UpstreamError::Config { field, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(*field, want);
+        let chain = chain(&error);
+        assert!(chain.contains(logged) && !chain.contains("secret"), "{chain}");
+    };
+    let endpoint = "https://u:secret@10.0.0.1";
+    check(Setup::to(endpoint, None), "spec.apiEndpoint", "user information").await;
+    check(Setup::to("https://h:66000", None), "spec.apiEndpoint", "port").await;
+    let bundle = Setup::to("https://127.0.0.1", None).ca_bundle("nothing");
+    check(bundle, "caBundle", "CA bundle").await;
+    let proxy = fleetgate_model::ForwardProxy {
+        url: fleetgate_model::Redacted::new("ftp://u:secret@px".to_owned()),
+        headers: Vec::new(),
+    };
+    let through = Setup::to("https://127.0.0.1", None).insecure().through(proxy);
+    check(through, "spec.proxyURL", "unsupported scheme").await;
+}

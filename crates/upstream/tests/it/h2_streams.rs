@@ -1,0 +1,248 @@
+//! HTTP/2: the member's limit of streams, its farewells, and streams that do not hold up others.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use fleetgate_model::{Class, Hop};
+use fleetgate_stack::Body;
+use fleetgate_testkit::{Answer, Chunks, FakeMember, Received};
+use futures::future::join_all;
+use http::{Method, Request, Response, Version};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{
+    Accepted, Pki, RawServer, Setup, assert_failed, assert_timed_out, chunk, request, text,
+};
+
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+/// Last stream 0, NO_ERROR.
+const GO_AWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+/// Stream 1, REFUSED_STREAM.
+const REFUSED: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7];
+/// Stream 1, INTERNAL_ERROR.
+const INTERNAL: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2];
+const HEADERS: u8 = 1;
+
+/// Sends SETTINGS, waits for HEADERS and sends `farewell`; then reads on.
+async fn say_farewell(mut stream: Accepted, farewell: &[u8]) {
+    stream.write_all(SETTINGS).await.expect("sent");
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.expect("a preface");
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let [a, b, c, kind, ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload).await.expect("a frame");
+        if kind == HEADERS {
+            stream.write_all(farewell).await.expect("sent");
+        }
+    }
+}
+
+/// Answers with the method.
+async fn serve_http2(stream: Accepted, max_streams: u32) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let method = request.method().to_string();
+        Ok::<_, Infallible>(Response::new(Body::full(method)))
+    });
+    http2::Builder::new(TokioExecutor::new())
+        .max_concurrent_streams(max_streams)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .unwrap_or_default();
+}
+
+/// A member whose first connection bids farewell.
+async fn leaves_once(pki: &Pki, farewell: &'static [u8]) -> RawServer {
+    RawServer::tls(&pki.leaf, &["h2"], move |number, stream| async move {
+        match number {
+            0 => say_farewell(stream, farewell).await,
+            _ => serve_http2(stream, 100).await,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_members_limit_of_streams_opens_further_connections() {
+    let pki = Pki::new();
+    let watch = service_fn(|_: Request<Incoming>| async {
+        let endless = futures::stream::pending::<Result<http_body::Frame<bytes::Bytes>, Infallible>>();
+        let body = http_body_util::StreamBody::new(endless);
+        Ok::<_, Infallible>(Response::new(body))
+    });
+    let member = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| async move {
+        http2::Builder::new(TokioExecutor::new())
+            .max_concurrent_streams(3)
+            .serve_connection(TokioIo::new(stream), watch)
+            .await
+            .unwrap_or_default();
+    });
+    let member = member.await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    let mut answers = join_all((0..10).map(|_| setup.get("/watch", Class::LongRunning))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(member.accepted(), 4);
+
+    // Of the two streams that end, one makes room where it was; one connection has two left.
+    answers.truncate(9);
+    let more = join_all((0..3).map(|_| setup.get("/watch", Class::LongRunning))).await;
+    assert!(more.iter().all(Result::is_ok), "{more:?}");
+    assert_eq!(member.accepted(), 4);
+}
+
+#[tokio::test]
+async fn a_member_that_takes_no_streams_times_out() {
+    let pki = Pki::new();
+    let member = RawServer::tls(&pki.leaf, &["h2"], |_, stream| serve_http2(stream, 0)).await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca));
+    let setup = setup.timeouts(Duration::from_millis(200)).build();
+    let answer = setup.get("/", Class::LongRunning).await;
+    assert_timed_out(answer, Hop::Request);
+    assert_eq!(member.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_a_member_going_away_did_not_look_at_is_sent_again() {
+    let pki = Pki::new();
+    for farewell in [GO_AWAY, REFUSED] {
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let member = leaves_once(&pki, farewell).await;
+            let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+            let request = request(method.clone(), "/", Body::empty());
+            let answer = setup.send(request, Class::LongRunning).await;
+            assert_eq!(text(answer.expect("an answer")).await, method.as_str());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_body_is_gone_is_not_sent_again() {
+    let pki = Pki::new();
+    let member = leaves_once(&pki, GO_AWAY).await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    let request = request(Method::POST, "/", Body::full("x"));
+    let answer = setup.send(request, Class::LongRunning).await;
+    assert_failed(answer, (Hop::Request, Some("the connection was closed")));
+    assert_eq!(member.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_a_member_gave_up_is_not_tried_again() {
+    let pki = Pki::new();
+    let member = leaves_once(&pki, INTERNAL).await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    let answer = setup.get("/", Class::LongRunning).await;
+    assert_failed(answer, (Hop::Request, Some("the stream was reset")));
+    assert_eq!(member.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_while_its_connection_is_replaced() {
+    let pki = Pki::new();
+    let (leave, chunks) = (CancellationToken::new(), Arc::new(Notify::new()));
+    let (leaving, more) = (leave.clone(), Arc::clone(&chunks));
+    let member = RawServer::tls(&pki.leaf, &["h2"], move |number, stream| {
+        let (leave, more) = (leaving.clone(), Arc::clone(&more));
+        let service = service_fn(move |_: Request<Incoming>| {
+            let more = Arc::clone(&more);
+            let chunks = futures::stream::once(async move {
+                more.notified().await;
+                Ok::<_, Infallible>(http_body::Frame::data(bytes::Bytes::from_static(b"late")))
+            });
+            let body = http_body_util::StreamBody::new(Box::pin(chunks));
+            async move { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        async move {
+            let served = http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::pin!(served);
+            if number == 0 {
+                tokio::select! {
+                    _ = &mut served => return,
+                    () = leave.cancelled() => served.as_mut().graceful_shutdown(),
+                }
+            }
+            served.await.unwrap_or_default();
+        }
+    });
+    let member = member.await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    let first = setup.get("/", Class::LongRunning).await.expect("a watch");
+    leave.cancel();
+    let second = setup.get("/", Class::LongRunning).await.expect("a watch");
+    let third = setup.get("/", Class::LongRunning).await.expect("a watch");
+    for answer in [first, second, third] {
+        chunks.notify_one();
+        assert_eq!(text(answer).await, "late");
+    }
+    assert!(member.accepted() <= 2, "{}", member.accepted());
+}
+
+#[tokio::test]
+async fn three_unread_watches_do_not_hold_up_a_fourth_request() {
+    let pki = Pki::new();
+    let streams = Arc::<Mutex<Vec<Chunks>>>::default();
+    let opened = Arc::clone(&streams);
+    let member = FakeMember::tls(&pki.leaf).start(move |received: &Received| {
+        if received.path != "/watch" {
+            return Answer::Echo;
+        }
+        let (answer, chunks) = Answer::stream();
+        for _ in 0..40 {
+            assert!(chunks.send(vec![b'x'; 64 << 10]));
+        }
+        opened.lock().push(chunks);
+        answer
+    });
+    let member = member.await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    let mut unread = Vec::new();
+    for _ in 0..3 {
+        let answer = setup.get("/watch", Class::LongRunning).await;
+        let mut body = answer.expect("a watch").into_body();
+        assert!(chunk(&mut body).await.is_some());
+        unread.push(body);
+    }
+    for _ in 0..3 {
+        setup.get_text("/", Class::LongRunning).await;
+    }
+    assert_eq!(member.counts().handshakes, 1);
+    assert!(member.received().iter().all(|r| r.version == Version::HTTP_2));
+    assert_eq!(streams.lock().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_answers_is_given_up() {
+    let pki = Pki::new();
+    let member = RawServer::tls(&pki.leaf, &["h2"], |_, stream| say_farewell(stream, &[])).await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    let request = request(Method::POST, "/", Body::empty());
+    let waiting = tower::ServiceExt::oneshot(
+        setup.upstream.clone(),
+        fleetgate_model::ToMember {
+            request,
+            class: Class::LongRunning,
+        },
+    );
+    // Time runs on its own once everything waits.
+    let paused = async {
+        crate::support::eventually("connected", || member.accepted() == 1).await;
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
+        std::future::pending::<()>().await;
+    };
+    let answer = tokio::select! {
+        answer = waiting => answer,
+        () = paused => unreachable!("waits for ever"),
+    };
+    assert_failed(answer, (Hop::Request, Some("the member stopped answering")));
+}

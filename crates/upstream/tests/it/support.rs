@@ -1,0 +1,320 @@
+//! What the tests share: an upstream with its metrics, requests, and raw members.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fleetgate_model::{
+    Class, ClusterName, Credentials, ForwardProxy, Hop, Member, Target, ToMember, UpstreamError,
+};
+use fleetgate_stack::{Body, NewService, Tasks};
+use fleetgate_testkit::certs::{self, Ca, Leaf};
+use fleetgate_upstream::{Config, Metrics, NewUpstream, Upstream};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs::default_provider,
+    pki_types::{PrivateKeyDer, pem::PemObject},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+/// How long a test waits for what should happen at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An upstream under test.
+pub(crate) struct Setup {
+    pub(crate) upstream: Upstream,
+    pub(crate) tasks: Tasks,
+    registry: Registry,
+}
+
+/// What the upstream is made from.
+pub(crate) struct SetupBuilder {
+    member: Member,
+    ca_bundle: Option<Arc<[u8]>>,
+    pub(crate) config: Config,
+}
+
+/// The CA of a member, and a leaf for loopback.
+pub(crate) struct Pki {
+    pub(crate) ca: Ca,
+    pub(crate) leaf: Leaf,
+}
+
+/// A listener whose every connection a closure serves.
+pub(crate) struct RawServer {
+    pub(crate) address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+    stop: CancellationToken,
+}
+
+/// A connection that a [`RawServer`] accepted.
+pub(crate) type Accepted = TlsStream<TcpStream>;
+
+// === impl Pki ===
+
+impl Pki {
+    pub(crate) fn new() -> Self {
+        let ca = Ca::new("members");
+        let leaf = ca.sign(&certs::server(&["127.0.0.1", "localhost", "member.test"]));
+        Self { ca, leaf }
+    }
+}
+
+// === impl Setup ===
+
+impl Setup {
+    /// An upstream to the member at `endpoint`, which `ca` vouches for.
+    pub(crate) fn to(endpoint: &str, ca: Option<&Ca>) -> SetupBuilder {
+        let second = Duration::from_secs(1);
+        SetupBuilder {
+            member: Member {
+                name: ClusterName::parse("m").expect("a name"),
+                uid: "1".to_owned(),
+                endpoint: endpoint.to_owned(),
+                secret: None,
+                impersonator_secret: None,
+                insecure_skip_tls_verification: false,
+                forward_proxy: None,
+            },
+            ca_bundle: ca.map(|ca| Arc::from(ca.pem().as_bytes())),
+            config: Config {
+                connect_timeout: 10 * second,
+                tls_timeout: 10 * second,
+                tcp_keepalive: 30 * second,
+            },
+        }
+    }
+
+    /// Sends a GET.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        class: Class,
+    ) -> Result<Response<Body>, UpstreamError> {
+        self.send(request(Method::GET, path, Body::empty()), class)
+            .await
+    }
+
+    /// Sends `request`.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Body>,
+        class: Class,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let answer = self.upstream.clone().oneshot(ToMember { request, class });
+        tokio::time::timeout(PATIENCE, answer)
+            .await
+            .expect("an answer in time")
+    }
+
+    /// A GET, answered with 200 and read to its end.
+    pub(crate) async fn get_text(&self, path: &str, class: Class) -> String {
+        let answer = self.get(path, class).await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        text(answer).await
+    }
+
+    /// The value of the metric `name` of the member.
+    pub(crate) fn metric(&self, name: &str) -> i64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("encodes");
+        let line = text.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+        assert!(line.contains("{cluster=\"m\"}"), "{line}");
+        let (_, value) = line.rsplit_once(' ').expect("a value");
+        value.parse().expect("a number")
+    }
+}
+
+impl SetupBuilder {
+    pub(crate) fn insecure(mut self) -> Self {
+        self.member.insecure_skip_tls_verification = true;
+        self
+    }
+
+    pub(crate) fn ca_bundle(mut self, pem: &str) -> Self {
+        self.ca_bundle = Some(Arc::from(pem.as_bytes()));
+        self
+    }
+
+    pub(crate) fn through(mut self, proxy: ForwardProxy) -> Self {
+        self.member.forward_proxy = Some(proxy);
+        self
+    }
+
+    pub(crate) fn timeouts(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self.config.tls_timeout = timeout;
+        self
+    }
+
+    pub(crate) fn build(self) -> Setup {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let tasks = Tasks::default();
+        let target = Target {
+            member: Arc::new(self.member),
+            credentials: Arc::new(Credentials {
+                authorization: HeaderValue::from_static("bearer token"),
+                ca_bundle: self.ca_bundle,
+            }),
+        };
+        let upstream = NewUpstream::new(self.config, metrics, tasks.clone()).new_service(target);
+        Setup {
+            upstream,
+            tasks,
+            registry,
+        }
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str, body: Body) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    request.body(body).expect("a request")
+}
+
+/// The body of `answer`.
+pub(crate) async fn text(answer: Response<Body>) -> String {
+    let body = answer.into_body().collect();
+    let body = tokio::time::timeout(PATIENCE, body).await;
+    let bytes = body.expect("in time").expect("a whole body").to_bytes();
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// The next piece of `body`.
+pub(crate) async fn chunk(body: &mut Body) -> Option<Bytes> {
+    let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
+    let frame = frame.expect("in time")?.expect("a frame");
+    Some(frame.into_data().expect("data"))
+}
+
+/// Waits until `done`, as others go on.
+pub(crate) async fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let wait = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, wait).await;
+    assert!(waited.is_ok(), "waited in vain: {what}");
+}
+
+#[track_caller]
+pub(crate) fn assert_failed(
+    result: Result<Response<Body>, UpstreamError>,
+    want: (Hop, Option<&'static str>),
+) -> String {
+    match result.expect_err("a failure") {
+        UpstreamError::Failed {
+            hop,
+            detail,
+            source,
+        } => {
+            assert_eq!((hop, detail), want, "{source:?}");
+            chain(&*source)
+        }
+        error @ (UpstreamError::Config { .. } | UpstreamError::TimedOut { .. }) => {
+            panic!("{error:?}")
+        }
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_timed_out(result: Result<Response<Body>, UpstreamError>, want: Hop) {
+    match result.expect_err("a failure") {
+        UpstreamError::TimedOut { hop } => assert_eq!(hop, want),
+        error @ (UpstreamError::Config { .. } | UpstreamError::Failed { .. }) => {
+            panic!("{error:?}")
+        }
+    }
+}
+
+/// An error with all its causes.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+// === impl RawServer ===
+
+impl RawServer {
+    /// Accepts TLS with `leaf`, offering `protocols`, and hands each connection to `serve` with
+    /// its number from 0.
+    pub(crate) async fn tls<F, Fut>(leaf: &Leaf, protocols: &[&str], serve: F) -> Self
+    where
+        F: Fn(usize, Accepted) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).expect("a key");
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der.clone()], key)
+            .expect("a certificate");
+        config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let serve = Arc::new(serve);
+        Self::tcp(move |number, stream| {
+            let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
+            async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(number, stream).await;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Hands each TCP connection to `serve` with its number from 0.
+    pub(crate) async fn tcp<F, Fut>(serve: F) -> Self
+    where
+        F: Fn(usize, TcpStream) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (accepted, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
+        let (count, stopped, tasks) = (accepted.clone(), stop.clone(), TaskTracker::new());
+        let connections = tasks.clone();
+        tasks.spawn(async move {
+            while let Some(Ok((stream, _))) = stopped.run_until_cancelled(listener.accept()).await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let serve = serve(number, stream);
+                connections.spawn(stopped.clone().run_until_cancelled_owned(serve));
+            }
+        });
+        Self {
+            address,
+            accepted,
+            stop,
+        }
+    }
+
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn https(&self) -> String {
+        format!("https://{}", self.address)
+    }
+}
+
+impl Drop for RawServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
