@@ -38,8 +38,7 @@ const QUEUE: usize = 1_024;
 /// A [`Store`] in one file of one process.
 ///
 /// Recent history is in the file too, so that watches go on over a restart. Dropping the store waits
-/// until queued writes are done and the file is closed; dropping the future of a write does not
-/// undo the write.
+/// until queued writes are done and the file is closed; its watches then wait for ever.
 pub struct EmbeddedStore {
     path: PathBuf,
     local: Arc<Local>,

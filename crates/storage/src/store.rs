@@ -15,7 +15,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn range(&self, request: Range) -> BoxFuture<'_, Result<RangeResult, StoreError>>;
 
     /// Creates, replaces or deletes one key if it is as the request expects, else says what is
-    /// there. An acknowledged write is durable (as durable as the backend is).
+    /// there. An acknowledged write is durable (as durable as the backend is). Dropping the future
+    /// does not take a write back.
     fn write(&self, request: Write) -> BoxFuture<'_, Result<WriteResult, StoreError>>;
 
     /// Everything that happens to the keys under `prefix` after revision `after`, in order and

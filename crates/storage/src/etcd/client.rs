@@ -114,17 +114,31 @@ impl Client {
 
     /// Turns to the next endpoint, unless someone already did, because this one failed.
     pub(super) fn leave(&self, attempt: &Attempt, status: Status) -> Reason {
-        let address = self.endpoints[attempt.place].address.clone();
-        let next = (attempt.place + 1) % self.endpoints.len();
-        let (place, order) = (attempt.place, Ordering::Relaxed);
-        if self
-            .preferred
-            .compare_exchange(place, next, order, order)
-            .is_ok()
-        {
-            tracing::warn!(endpoint = %address, error = %status, "etcd endpoint failed");
+        let place = attempt.place;
+        let next = (place + 1) % self.endpoints.len();
+        let order = Ordering::Relaxed;
+        // Someone else may have turned already; then there is nothing to do.
+        let _turned = self.preferred.compare_exchange(place, next, order, order);
+        let Endpoint {
+            address, failing, ..
+        } = &self.endpoints[place];
+        if !failing.swap(true, order) {
+            tracing::warn!(endpoint = %address, error = %status, "etcd endpoint fails");
         }
-        Reason { address, status }
+        Reason {
+            address: address.clone(),
+            status,
+        }
+    }
+
+    /// Notes that an endpoint has answered.
+    pub(super) fn answered(&self, attempt: &Attempt) {
+        let Endpoint {
+            address, failing, ..
+        } = &self.endpoints[attempt.place];
+        if failing.swap(false, Ordering::Relaxed) {
+            tracing::info!(endpoint = %address, "etcd endpoint answers again");
+        }
     }
 
     pub(super) async fn range(
@@ -171,6 +185,7 @@ impl Client {
             let kv = KvClient::new(attempt.channel.clone()).max_decoding_message_size(usize::MAX);
             let status = match time::timeout_at(deadline, call(kv)).await {
                 Ok(Ok(response)) => {
+                    self.answered(&attempt);
                     let message = response.into_inner();
                     return Ok(Called {
                         message,

@@ -1,6 +1,6 @@
 //! One way to one etcd server: TCP, TLS from files, HTTP/2 that notices a dead peer.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, sync::atomic::AtomicBool, time::Duration};
 
 use fleetgate_tls::client::server_name;
 use http::{Uri, uri};
@@ -38,6 +38,8 @@ pub(super) struct Endpoint {
     /// As configured, for the log.
     pub(super) address: String,
     pub(super) channel: Channel,
+    /// Whether it failed last time, so that the log tells changes only.
+    pub(super) failing: AtomicBool,
 }
 
 /// Where an endpoint is.
@@ -92,6 +94,7 @@ impl Endpoint {
         Ok(Self {
             address: address.to_owned(),
             channel,
+            failing: AtomicBool::new(false),
         })
     }
 }

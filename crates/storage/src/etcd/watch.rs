@@ -121,6 +121,7 @@ impl Watcher {
                 Step::GoOn => self.source = Some(source),
                 Step::Deliver(batch) => {
                     self.backoff.reset();
+                    self.client.answered(&source.attempt);
                     self.after = batch.revision;
                     self.source = Some(source);
                     return Ok(batch);

@@ -38,6 +38,7 @@ pub(crate) async fn check_store_contract<S: Store>(
     watching::progress_is_told(&store).await;
     watching::under_concurrent_writes(&store).await;
     watching::by_many(&store).await;
+    watching::a_long_way_behind(&store).await;
     watching::of_the_forgotten_fails(&store, &forget).await;
     reading::the_forgotten_fails(&store, &forget).await;
 }

@@ -37,7 +37,7 @@ async fn everything(store: &Shared) -> Vec<(String, String)> {
 async fn the_contract_holds() {
     let dir = tempfile::tempdir().unwrap();
     let history = History {
-        events: 2_000,
+        events: 6_000,
         ..History::RECENT
     };
     let store = Arc::new(EmbeddedStore::open(dir.path(), history).unwrap());
@@ -51,9 +51,9 @@ fn join_in_groups(
     history: History,
 ) -> impl Fn() -> futures::future::BoxFuture<'static, ()> {
     move || {
-        let writers = (0..16).map(|n| {
+        let writers = (0..64).map(|n| {
             let history = History {
-                events: history.events / 16,
+                events: history.events / 64,
                 ..history
             };
             forget_by_writing(store.clone(), format!("/filler/{n}"), history)(0)

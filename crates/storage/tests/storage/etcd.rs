@@ -110,7 +110,14 @@ async fn a_watch_goes_on_over_a_restart() {
 #[tokio::test]
 async fn a_frozen_etcd_is_noticed_and_used_again() {
     let etcd = Etcd::start();
-    let store: Shared = connect(&[etcd.url()]).await;
+    // Longer than it takes to notice.
+    let request_timeout = Duration::from_secs(7);
+    let config = EtcdConfig {
+        request_timeout,
+        ..config(&[etcd.url()])
+    };
+    let store: Shared = Arc::new(EtcdStore::new(&config).unwrap());
+    wait_until_ready(&*store).await;
     let start = create(&store, "/n/a", "1").await;
     let mut watch = store.watch("/n/".to_owned(), start);
     create(&store, "/n/b", "1").await;
@@ -198,6 +205,9 @@ async fn a_silent_endpoint_is_left() {
 async fn a_cluster_of_three_bears_the_loss_of_one() {
     let mut members = Etcd::cluster(3);
     let urls: Vec<_> = members.iter().map(Etcd::url).collect();
+    for url in &urls {
+        connect(std::slice::from_ref(url)).await;
+    }
     let store: Shared = connect(&urls).await;
     let names = numbered(0..40);
     let mut watch = store.watch("/n/".to_owned(), 0);
@@ -206,7 +216,10 @@ async fn a_cluster_of_three_bears_the_loss_of_one() {
         match n {
             // The one that is in use dies, comes back, and then the next one freezes.
             10 => members[0].kill(),
-            20 => members[0].run(),
+            20 => {
+                members[0].run();
+                connect(&urls[..1]).await;
+            }
             30 => members[1].freeze(),
             _ => {}
         }

@@ -9,7 +9,7 @@ use crate::contract::{check_store_contract, forget_by_writing};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_holds() {
     let history = History {
-        events: 2_000,
+        events: 6_000,
         ..History::RECENT
     };
     let store = Arc::new(MemoryStore::new(history));

@@ -248,6 +248,34 @@ pub(super) async fn by_many(store: &Shared) {
     );
 }
 
+/// Who has much to catch up gets it in pieces, and all of it, also what happens meanwhile.
+pub(super) async fn a_long_way_behind(store: &Shared) {
+    const KEYS: usize = 2_500;
+    let prefix = "/behind/";
+    let start = range(store, Range::prefix(prefix)).await.revision;
+    let fill = async |name: &str| {
+        let keys: Vec<_> = (0..KEYS / 2)
+            .map(|n| format!("{prefix}{name}/{n:04}"))
+            .collect();
+        let created = join_all(keys.iter().map(|key| create(store, key, "1"))).await;
+        created.into_iter().max().expect("some keys")
+    };
+    let half = fill("early").await;
+    fill("early too").await;
+    let (events, _) = join(
+        events_until(store, prefix, start, half + 1_000),
+        fill("late"),
+    )
+    .await;
+    assert!(events.len() > KEYS / 2);
+    let last = range(store, Range::prefix(prefix)).await.revision;
+    let events = events_until(store, prefix, start, last).await;
+    let mut seen: Vec<_> = events.into_iter().map(|event| event.kv.key).collect();
+    seen.sort_unstable();
+    let there = range(store, Range::prefix(prefix)).await.items;
+    assert_eq!(seen, there.into_iter().map(|kv| kv.key).collect::<Vec<_>>());
+}
+
 pub(super) async fn of_the_forgotten_fails(
     store: &Shared,
     forget: &impl Fn(i64) -> BoxFuture<'static, ()>,
