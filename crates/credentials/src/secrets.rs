@@ -26,6 +26,16 @@ pub struct Secrets<R> {
 /// A secret that is being read, or was.
 type Cell = Arc<OnceCell<Arc<SecretData>>>;
 
+/// How far a secret is known.
+pub(crate) enum Held {
+    /// Nobody asked for it.
+    No,
+    /// It is being read, or could not be.
+    Reading,
+    /// It was read, with this `resourceVersion`.
+    Version(String),
+}
+
 #[derive(Clone, Debug)]
 struct Built {
     member: Arc<Member>,
@@ -45,11 +55,13 @@ impl<R: ReadSecret> Secrets<R> {
         }
     }
 
-    /// The `resourceVersion` of `secret`, if it is held.
-    pub(crate) fn version(&self, secret: &SecretRef) -> Option<String> {
-        let held = self.held.lock();
-        let data = held.get(secret)?.get()?;
-        Some(data.resource_version.clone())
+    /// How far `secret` is known.
+    pub(crate) fn held(&self, secret: &SecretRef) -> Held {
+        match self.held.lock().get(secret).map(|cell| cell.get()) {
+            None => Held::No,
+            Some(None) => Held::Reading,
+            Some(Some(data)) => Held::Version(data.resource_version.clone()),
+        }
     }
 
     /// The secrets that are held in `namespace`.

@@ -13,12 +13,15 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt,
-        watcher::{Config, Event, watcher},
+        watcher::{self, Config, Event, watcher},
     },
 };
 use tokio::{sync::watch::Receiver, task::JoinSet};
 
-use crate::{HostSecrets, Secrets, secrets::refs};
+use crate::{
+    HostSecrets, Secrets,
+    secrets::{Held, refs},
+};
 
 /// Registered clusters by name, as the registry tells of them.
 type Members = Arc<HashMap<ClusterName, Arc<Member>>>;
@@ -66,34 +69,63 @@ async fn watch_namespace(
     namespace: String,
     synced: impl Fn(&str),
 ) {
-    let api = Api::<PartialObjectMeta<Secret>>::namespaced(host.client(), &namespace);
-    let events = watcher(api, Config::default()).default_backoff();
-    let mut events = events.map_err(Box::new).boxed();
-    let mut seen = HashSet::new();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Init) => seen.clear(),
-            Ok(Event::InitApply(meta)) => {
-                let secret = reference(&meta);
-                changed(&secrets, &secret, &meta).await;
-                if secrets.version(&secret).is_some() {
-                    seen.insert(secret);
+    loop {
+        let api = Api::<PartialObjectMeta<Secret>>::namespaced(host.client(), &namespace);
+        let events = watcher(api, Config::default()).default_backoff();
+        let mut seen = HashSet::new();
+        let mut events = events.map_err(Box::new).boxed();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::InitDone) => {
+                    let held = secrets.held_in(&namespace).into_iter();
+                    held.filter(|s| !seen.contains(s))
+                        .for_each(|s| secrets.forget(&s));
+                    synced(&namespace);
+                }
+                Ok(event) => apply(&secrets, event, &mut seen).await,
+                Err(error) => {
+                    let expired = is_expired(&error);
+                    let error = &*error as &dyn std::error::Error;
+                    tracing::warn!(namespace, error, "secrets cannot be watched, trying again");
+                    if expired {
+                        break;
+                    }
                 }
             }
-            Ok(Event::InitDone) => {
-                let held = secrets.held_in(&namespace).into_iter();
-                held.filter(|s| !seen.contains(s))
-                    .for_each(|s| secrets.forget(&s));
-                seen.clear();
-                synced(&namespace);
-            }
-            Ok(Event::Apply(meta)) => changed(&secrets, &reference(&meta), &meta).await,
-            Ok(Event::Delete(meta)) => secrets.forget(&reference(&meta)),
-            Err(error) => {
-                let error = &*error as &dyn std::error::Error;
-                tracing::warn!(namespace, error, "secrets cannot be watched, trying again");
+        }
+    }
+}
+
+/// Whether a watch must start anew with a list. The watcher does so by itself where the host tells
+/// within the watch, but not where it refuses to open one.
+fn is_expired(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchError(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
+async fn apply(
+    secrets: &Secrets<HostSecrets>,
+    event: Event<PartialObjectMeta<Secret>>,
+    seen: &mut HashSet<SecretRef>,
+) {
+    match event {
+        Event::Init => seen.clear(),
+        Event::InitApply(meta) => {
+            let secret = reference(&meta);
+            changed(secrets, &secret, &meta).await;
+            if matches!(secrets.held(&secret), Held::Version(_)) {
+                seen.insert(secret);
             }
         }
+        Event::Apply(meta) => changed(secrets, &reference(&meta), &meta).await,
+        Event::Delete(meta) => secrets.forget(&reference(&meta)),
+        Event::InitDone => {}
     }
 }
 
@@ -103,9 +135,12 @@ async fn changed(
     secret: &SecretRef,
     meta: &PartialObjectMeta<Secret>,
 ) {
-    let held = secrets.version(secret);
-    if held.is_none() || held == meta.resource_version() {
-        return;
+    match secrets.held(secret) {
+        Held::No => return,
+        // Nobody knows whether what is being read is from before the change or after it.
+        Held::Reading => return secrets.forget(secret),
+        Held::Version(version) if Some(&version) == meta.resource_version().as_ref() => return,
+        Held::Version(_) => {}
     }
     if let Err(error) = secrets.refresh(secret).await {
         let error = &*error as &dyn std::error::Error;
