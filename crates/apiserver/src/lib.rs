@@ -5,7 +5,6 @@
 
 mod asked;
 mod body;
-pub mod clusters;
 #[cfg(test)]
 mod golden_tests;
 pub mod health;

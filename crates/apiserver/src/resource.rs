@@ -73,7 +73,7 @@ impl<S: Strategy> Resource<S> {
             && resource.resource == names.resource
             && resource.namespace.is_empty();
         match resource.subresource.as_str() {
-            "" if is_ours && !has_more(asked) => Some(Part::Main),
+            "" if is_ours => Some(Part::Main),
             "status" if is_ours && !has_more(asked) => Some(Part::Status),
             _ => None,
         }
@@ -116,16 +116,7 @@ impl<S: Strategy> fmt::Debug for Resource<S> {
     }
 }
 
-/// Whether the path goes on below what its attributes name: `…/clusters/x/status/y`.
+/// Whether the path goes on below the subresource: `…/clusters/x/status/y`.
 fn has_more(asked: &Asked) -> bool {
-    let Some(resource) = asked.resource() else {
-        return true;
-    };
-    let below = if resource.subresource.is_empty() {
-        5
-    } else {
-        6
-    };
-    let watches = asked.path().split('/').nth(4) == Some("watch");
-    asked.path().trim_matches('/').split('/').count() > below + usize::from(watches)
+    asked.path().trim_matches('/').split('/').count() > 6
 }

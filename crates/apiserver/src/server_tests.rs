@@ -406,8 +406,14 @@ async fn events_are_sent_one_by_one_until_the_server_ends() {
         .ask("DELETE", &format!("{CLUSTERS}/a"), &[], "")
         .await;
     assert_eq!(events.next().await.expect("an event")["type"], "DELETED");
+    let before = tokio::time::Instant::now();
     fixture.ending.cancel();
     assert_eq!(events.next().await, None);
+    assert_eq!(
+        before.elapsed(),
+        Duration::ZERO,
+        "the watch ended at its own time"
+    );
 }
 
 #[tokio::test(start_paused = true)]

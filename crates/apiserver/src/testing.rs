@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fleetgate_api::{PRINTER, SERVED};
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
 use fleetgate_model::User;
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
@@ -18,7 +19,6 @@ use tokio_util::{
 
 use crate::{
     Admitted, ApiServer, Config, Resource, Version,
-    clusters::{GROUPS, PRINTER},
     health::{Check, Checks},
 };
 
@@ -50,7 +50,7 @@ impl Fixture {
         clusters.registry().synced().await;
         let resource = Resource::new(Arc::clone(clusters.registry()), PRINTER, ending.clone());
         let config = Config {
-            groups: GROUPS,
+            groups: SERVED,
             address: ":443".to_owned(),
             version: Version::new("1", "36", "v1.36.0-test".to_owned()),
             checks: ["healthz", "livez", "readyz"]
