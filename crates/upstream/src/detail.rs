@@ -92,7 +92,10 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<&'static str> {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the certificate is not valid yet"
         }
-        CertificateError::UnknownIssuer => "the certificate is signed by an unknown authority",
+        // Another authority of the same name: each cluster has its own "kubernetes".
+        CertificateError::BadSignature | CertificateError::UnknownIssuer => {
+            "the certificate is signed by an unknown authority"
+        }
         _ => "the certificate cannot be verified",
     })
 }

@@ -103,7 +103,10 @@ impl Dialer {
     async fn stream_and_tls(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
         let endpoint = &self.endpoint;
         let stream: BoxedIo = match &self.via {
-            None => Box::new(self.tcp(endpoint.host(), endpoint.port, Hop::Connect).await?),
+            None => Box::new(
+                self.tcp(endpoint.host(), endpoint.port, Hop::Connect)
+                    .await?,
+            ),
             Some(via) => self.tunnel(via).await?,
         };
         let Some(tls) = &self.tls.member else {

@@ -148,7 +148,14 @@ mod tests {
     #[test]
     fn what_cannot_be_connected_to_is_refused_without_being_repeated() {
         let port = "https://h:65536";
-        for value in ["", "10.0.0.1:6443", "/x", "ftp://h", "https://u:secret@h", port] {
+        for value in [
+            "",
+            "10.0.0.1:6443",
+            "/x",
+            "ftp://h",
+            "https://u:secret@h",
+            port,
+        ] {
             let error = Endpoint::parse(value).expect_err(value);
             assert!(!error.to_string().contains("secret"), "{error}");
         }

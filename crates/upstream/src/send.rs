@@ -19,12 +19,20 @@ use crate::{
     http2::{Stream, Taken},
 };
 
+/// How many connections may be closed by the member before one takes a request.
+const ATTEMPTS: usize = 10;
+/// How often a request is sent again that the member may have seen: one that brings it down must
+/// not do so for ever.
+const REPEATS: usize = 2;
+
 /// What became of an attempt.
 enum Attempt {
     Answered(Response<Body>),
-    /// The connection was gone before the member saw the request; it may be sent again.
-    NotSent(Request<Body>),
     Failed(UpstreamError),
+    /// The member, or its connection, was lost over this request, which may be sent again.
+    Lost(Request<Body>, UpstreamError),
+    /// The connection was gone before the member saw the request.
+    NotSent(Request<Body>),
 }
 
 /// A request without a body, kept to be sent again.
@@ -46,8 +54,8 @@ impl Pools {
             };
             match self.send_http1(lease, request).await {
                 Attempt::Answered(response) => return Ok(response),
-                Attempt::NotSent(back) => request = back,
                 Attempt::Failed(error) => return Err(error),
+                Attempt::Lost(back, _) | Attempt::NotSent(back) => request = back,
             }
         }
         self.send_shared(request).await
@@ -58,31 +66,41 @@ impl Pools {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
-        for reuse in [Reuse::Allowed, Reuse::Refused, Reuse::Refused] {
-            let attempt = if self.http1_only.load(Ordering::Relaxed) {
-                self.send_http1(self.http1.take(reuse).await?, request)
-                    .await
-            } else {
-                match self.http2.take().await? {
-                    Taken::Stream(sender, stream) => self.send_http2(sender, stream, request).await,
-                    Taken::Http1(opened) => {
-                        self.http1_only.store(true, Ordering::Relaxed);
-                        let lease = match opened {
-                            Some(opened) => self.http1.lease(opened, false),
-                            None => self.http1.take(reuse).await?,
-                        };
-                        self.send_http1(lease, request).await
-                    }
-                }
-            };
-            match attempt {
+        let (mut reuse, mut repeats) = (Reuse::Allowed, 0);
+        for _ in 0..ATTEMPTS {
+            match self.attempt(request, reuse).await? {
                 Attempt::Answered(response) => return Ok(response),
-                Attempt::NotSent(back) => request = back,
                 Attempt::Failed(error) => return Err(error),
+                Attempt::Lost(_, error) if repeats == REPEATS => return Err(error),
+                Attempt::Lost(back, _) => (request, repeats) = (back, repeats + 1),
+                Attempt::NotSent(back) => request = back,
             }
+            reuse = Reuse::Refused;
         }
         let closed = Told::new("the member closed every connection");
         Err(failed(Hop::Request, closed))
+    }
+
+    async fn attempt(
+        &self,
+        request: Request<Body>,
+        reuse: Reuse,
+    ) -> Result<Attempt, UpstreamError> {
+        if self.http1_only.load(Ordering::Relaxed) {
+            let lease = self.http1.take(reuse).await?;
+            return Ok(self.send_http1(lease, request).await);
+        }
+        match self.http2.take().await? {
+            Taken::Stream(sender, stream) => Ok(self.send_http2(sender, stream, request).await),
+            Taken::Http1(opened) => {
+                self.http1_only.store(true, Ordering::Relaxed);
+                let lease = match opened {
+                    Some(opened) => self.http1.lease(opened, false),
+                    None => self.http1.take(reuse).await?,
+                };
+                Ok(self.send_http1(lease, request).await)
+            }
+        }
     }
 
     /// An upgrade. The answer carries the byte stream in its extensions, if the member agreed.
@@ -170,7 +188,7 @@ fn unsent(mut error: TrySendError<Request<Body>>, replay: Option<Replay>) -> Att
     let error = error.into_error();
     match replay {
         Some(replay) if is_refused(&error) || (replay.is_safe() && is_lost(&error)) => {
-            Attempt::NotSent(replay.into_request())
+            Attempt::Lost(replay.into_request(), failed(Hop::Request, error))
         }
         Some(_) | None => Attempt::Failed(failed(Hop::Request, error)),
     }

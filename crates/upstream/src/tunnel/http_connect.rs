@@ -10,10 +10,7 @@ use super::TunnelError;
 use crate::io::BoxedIo;
 
 /// Asks for a tunnel by `request`.
-pub(super) async fn open(
-    stream: BoxedIo,
-    request: Request<Body>,
-) -> Result<BoxedIo, TunnelError> {
+pub(super) async fn open(stream: BoxedIo, request: Request<Body>) -> Result<BoxedIo, TunnelError> {
     let handshake = handshake::<_, Body>(TokioIo::new(stream)).await;
     let (mut sender, driver) = handshake.map_err(TunnelError::Http)?;
     let driver = driver.with_upgrades().boxed();

@@ -48,11 +48,7 @@ pub(super) fn request(endpoint: &Endpoint) -> Result<Vec<u8>, TunnelError> {
     Ok([&[VERSION, CONNECT, 0], &*address, &port].concat())
 }
 
-async fn log_in(
-    stream: &mut BoxedIo,
-    user: String,
-    password: String,
-) -> Result<(), TunnelError> {
+async fn log_in(stream: &mut BoxedIo, user: String, password: String) -> Result<(), TunnelError> {
     let user = sized(&user, "a user of this length")?;
     let password = sized(&password, "a password of this length")?;
     send(stream, [vec![1], user, password].concat()).await?;
@@ -77,7 +73,10 @@ async fn read_reply(stream: &mut BoxedIo) -> Result<(), TunnelError> {
         _ => usize::from(receive::<1>(stream).await?[0]),
     };
     let mut rest = vec![0; length + size_of::<u16>()];
-    stream.read_exact(&mut rest).await.map_err(TunnelError::Io)?;
+    stream
+        .read_exact(&mut rest)
+        .await
+        .map_err(TunnelError::Io)?;
     Ok(())
 }
 
@@ -103,6 +102,9 @@ async fn send(stream: &mut BoxedIo, bytes: Vec<u8>) -> Result<(), TunnelError> {
 
 async fn receive<const N: usize>(stream: &mut BoxedIo) -> Result<[u8; N], TunnelError> {
     let mut bytes = [0; N];
-    stream.read_exact(&mut bytes).await.map_err(TunnelError::Io)?;
+    stream
+        .read_exact(&mut bytes)
+        .await
+        .map_err(TunnelError::Io)?;
     Ok(bytes)
 }

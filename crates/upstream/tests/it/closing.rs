@@ -21,8 +21,8 @@ const OPENED: &str = "upstream_connections_opened_total{";
 async fn member(pki: &Pki) -> (FakeMember, Arc<Mutex<Vec<Chunks>>>) {
     let streams = Arc::<Mutex<Vec<Chunks>>>::default();
     let opened = Arc::clone(&streams);
-    let member = FakeMember::tls(&pki.leaf).start(move |received: &Received| {
-        match received.path.as_str() {
+    let member =
+        FakeMember::tls(&pki.leaf).start(move |received: &Received| match received.path.as_str() {
             "/exec" => Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new())),
             "/watch" => {
                 let (answer, chunks) = Answer::stream();
@@ -31,8 +31,7 @@ async fn member(pki: &Pki) -> (FakeMember, Arc<Mutex<Vec<Chunks>>>) {
                 answer
             }
             _ => Answer::Echo,
-        }
-    });
+        });
     (member.await, streams)
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::support::{
-    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, chain,
+    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, chain, free_address,
 };
 
 const CLASSES: [Class; 3] = [Class::LongRunning, Class::Short, Class::Upgrade];
@@ -29,10 +29,8 @@ async fn check(setup: impl Fn() -> SetupBuilder, hop: Hop, detail: &'static str)
 
 #[tokio::test]
 async fn a_refused_connection_is_told_and_its_address_only_logged() {
-    let member = FakeMember::plain().echo().await;
-    let (address, url) = (member.address().to_string(), member.url());
-    drop(member);
-    for endpoint in [url, format!("https://{address}")] {
+    let address = free_address().to_string();
+    for endpoint in [format!("http://{address}"), format!("https://{address}")] {
         let setup = || Setup::to(&endpoint, None).insecure();
         check(setup, Hop::Connect, "connection refused").await;
         let answer = setup().build().get("/", Class::Short).await;
@@ -51,9 +49,11 @@ async fn a_name_that_does_not_exist_is_told() {
 async fn a_certificate_that_proves_nothing_is_told() {
     let pki = Pki::new();
     let member = FakeMember::tls(&pki.leaf).echo().await;
-    let other = Ca::new("members");
     let unknown = "the certificate is signed by an unknown authority";
-    check(|| Setup::to(&member.url(), Some(&other)), Hop::Tls, unknown).await;
+    for name in ["members", "others"] {
+        let other = Ca::new(name);
+        check(|| Setup::to(&member.url(), Some(&other)), Hop::Tls, unknown).await;
+    }
 
     let spec = certs::server(&["127.0.0.1"]);
     let expired = pki.ca.sign(&spec.clone().valid(Validity::Expired));
@@ -149,8 +149,6 @@ async fn an_answer_that_is_not_http_is_told() {
 async fn an_answer_cut_off_in_its_head_is_told() {
     let cut = RawServer::tcp(|_, mut stream| async move {
         while stream.read_u8().await.expect("a head") != b'\n' {}
-        let mut rest = [0; 1024];
-        stream.read(&mut rest).await.expect("a head");
         stream.write_all(b"HTTP/1.1 200 O").await.expect("sent");
         stream.shutdown().await.expect("closed");
         pending::<()>().await;
@@ -171,17 +169,32 @@ async fn what_cannot_be_used_names_its_field_and_no_value() {
         };
         assert_eq!(*field, want);
         let chain = chain(&error);
-        assert!(chain.contains(logged) && !chain.contains("secret"), "{chain}");
+        assert!(
+            chain.contains(logged) && !chain.contains("secret"),
+            "{chain}"
+        );
     };
     let endpoint = "https://u:secret@10.0.0.1";
-    check(Setup::to(endpoint, None), "spec.apiEndpoint", "user information").await;
-    check(Setup::to("https://h:66000", None), "spec.apiEndpoint", "port").await;
+    check(
+        Setup::to(endpoint, None),
+        "spec.apiEndpoint",
+        "user information",
+    )
+    .await;
+    check(
+        Setup::to("https://h:66000", None),
+        "spec.apiEndpoint",
+        "port",
+    )
+    .await;
     let bundle = Setup::to("https://127.0.0.1", None).ca_bundle("nothing");
     check(bundle, "caBundle", "CA bundle").await;
     let proxy = fleetgate_model::ForwardProxy {
         url: fleetgate_model::Redacted::new("ftp://u:secret@px".to_owned()),
         headers: Vec::new(),
     };
-    let through = Setup::to("https://127.0.0.1", None).insecure().through(proxy);
+    let through = Setup::to("https://127.0.0.1", None)
+        .insecure()
+        .through(proxy);
     check(through, "spec.proxyURL", "unsupported scheme").await;
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::support::{
-    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, request,
+    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, free_address, request,
 };
 
 /// What proxies were asked.
@@ -139,17 +139,28 @@ async fn a_member_behind_an_http_proxy_is_reached() {
     });
     let px = px.await;
     let url = format!("http://us%40er:p%3Aw@{}", px.address);
-    let setup = Setup::to(&member.url(), Some(&pki.ca)).through(proxy(url)).build();
+    let setup = Setup::to(&member.url(), Some(&pki.ca))
+        .through(proxy(url))
+        .build();
     check_reaches(&member, &setup).await;
     let asked = asked.lock();
     assert_eq!(asked.len(), 3, "one tunnel a connection");
     for head in asked.iter() {
         let to = member.address();
-        assert!(head.starts_with(&format!("CONNECT {to} HTTP/1.1\r\n")), "{head}");
+        assert!(
+            head.starts_with(&format!("CONNECT {to} HTTP/1.1\r\n")),
+            "{head}"
+        );
         let head = head.to_ascii_lowercase();
         assert!(head.contains(&format!("\r\nhost: {to}\r\n")), "{head}");
-        assert!(head.contains("\r\nproxy-authorization: basic dxnaz"), "{head}");
-        assert!(head.contains("\r\nx-tenant: a\r\nx-tenant: b\r\n"), "{head}");
+        assert!(
+            head.contains("\r\nproxy-authorization: basic dxnaz"),
+            "{head}"
+        );
+        assert!(
+            head.contains("\r\nx-tenant: a\r\nx-tenant: b\r\n"),
+            "{head}"
+        );
     }
     let leaked = |r: &Received| r.headers.contains_key("proxy-authorization");
     assert!(!member.received().iter().any(leaked));
@@ -185,7 +196,9 @@ async fn a_member_behind_an_https_proxy_is_reached() {
     assert_eq!(asked.lock().len(), 3);
 
     let other = Pki::new();
-    let setup = Setup::to(&member.url(), Some(&other.ca)).through(proxy(url)).build();
+    let setup = Setup::to(&member.url(), Some(&other.ca))
+        .through(proxy(url))
+        .build();
     let unknown = "the certificate is signed by an unknown authority";
     let answer = setup.get("/", Class::Short).await;
     assert_failed(answer, (Hop::Proxy, Some(unknown)));
@@ -201,7 +214,9 @@ async fn a_member_behind_a_socks_proxy_is_reached_by_a_name_that_the_proxy_knows
     let px = px.await;
     let url = format!("socks5://us%40er:p%3Aw@{}", px.address);
     let endpoint = format!("https://member.test:{}", member.address().port());
-    let setup = Setup::to(&endpoint, Some(&pki.ca)).through(proxy(url)).build();
+    let setup = Setup::to(&endpoint, Some(&pki.ca))
+        .through(proxy(url))
+        .build();
     check_reaches(&member, &setup).await;
     let want = format!("member.test:{}", member.address().port());
     assert_eq!(*asked.lock(), vec![want; 3]);
@@ -238,21 +253,24 @@ async fn a_proxy_that_refuses_is_the_hop_that_failed() {
         let px = RawServer::tcp(move |_, stream| connect_proxy(stream, Arc::clone(&asked), answer));
         let px = px.await;
         let url = format!("http://u:secret@{}", px.address);
-        let setup = || Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url.clone()));
+        let setup =
+            || Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url.clone()));
         check_refused(setup, want).await;
     }
     for (reply, want) in [(2, refused), (5, unreached), (4, unreached), (1, refused)] {
         let asked = Asked::default();
         let px = RawServer::tcp(move |_, s| socks_proxy(s, Arc::clone(&asked), None, reply)).await;
         let url = format!("socks5://{}", px.address);
-        let setup = || Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url.clone()));
+        let setup =
+            || Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url.clone()));
         check_refused(setup, want).await;
     }
     let asked = Asked::default();
     let px = RawServer::tcp(move |_, s| socks_proxy(s, Arc::clone(&asked), Some("u:p"), 0)).await;
     for user in ["u:secret@", ""] {
         let url = format!("socks5://{user}{}", px.address);
-        let setup = || Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url.clone()));
+        let setup =
+            || Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url.clone()));
         check_refused(setup, login).await;
     }
 }
@@ -261,7 +279,10 @@ async fn check_refused(setup: impl Fn() -> SetupBuilder, want: &'static str) {
     for class in [Class::LongRunning, Class::Short, Class::Upgrade] {
         let answer = setup().build().get("/", class).await;
         let logged = assert_failed(answer, (Hop::Proxy, Some(want)));
-        assert!(logged.contains("10.9.8.7:6443 through 127.0.0.1:"), "{logged}");
+        assert!(
+            logged.contains("10.9.8.7:6443 through 127.0.0.1:"),
+            "{logged}"
+        );
         assert!(!logged.contains("secret"), "{logged}");
     }
 }
@@ -269,13 +290,15 @@ async fn check_refused(setup: impl Fn() -> SetupBuilder, want: &'static str) {
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_the_hop_that_failed() {
     let pki = Pki::new();
-    let gone = FakeMember::plain().echo().await.address();
+    let gone = free_address();
     let setup = |url: String| {
         let setup = Setup::to("https://10.9.8.7:6443", Some(&pki.ca)).through(proxy(url));
         setup.timeouts(Duration::from_millis(300)).build()
     };
     for scheme in ["http", "https", "socks5"] {
-        let answer = setup(format!("{scheme}://{gone}")).get("/", Class::Short).await;
+        let answer = setup(format!("{scheme}://{gone}"))
+            .get("/", Class::Short)
+            .await;
         assert_failed(answer, (Hop::Proxy, Some("connection refused")));
     }
     let silent = RawServer::tcp(|_, stream| async move {
@@ -292,7 +315,9 @@ async fn a_proxy_that_is_not_there_is_the_hop_that_failed() {
 #[tokio::test]
 async fn a_proxy_whose_name_does_not_exist_fails_at_dns() {
     let url = "http://no-such-proxy.invalid:3128".to_owned();
-    let setup = Setup::to("https://10.9.8.7:6443", None).insecure().through(proxy(url));
+    let setup = Setup::to("https://10.9.8.7:6443", None)
+        .insecure()
+        .through(proxy(url));
     let answer = setup.build().get("/", Class::Short).await;
     assert_failed(answer, (Hop::Dns, Some("the name cannot be resolved")));
 }
@@ -312,7 +337,11 @@ async fn a_proxy_that_speaks_something_else_is_told() {
     for (scheme, want) in answers {
         let url = format!("{scheme}://{}", px.address);
         let setup = Setup::to("https://10.9.8.7:6443", None).insecure();
-        let answer = setup.through(proxy(url)).build().get("/", Class::Short).await;
+        let answer = setup
+            .through(proxy(url))
+            .build()
+            .get("/", Class::Short)
+            .await;
         assert_failed(answer, (Hop::Proxy, Some(want)));
     }
 }

@@ -43,8 +43,17 @@ async fn check(member: &FakeMember, setup: &Setup, streams: &Mutex<Vec<Chunks>>)
     }
     let before = member.counts().accepted;
     setup.get_text("/version", Class::Short).await;
-    assert_eq!(member.counts().accepted, before, "a kept connection is used");
-    assert!(member.received().iter().all(|r| r.version == Version::HTTP_11));
+    assert_eq!(
+        member.counts().accepted,
+        before,
+        "a kept connection is used"
+    );
+    assert!(
+        member
+            .received()
+            .iter()
+            .all(|r| r.version == Version::HTTP_11)
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use fleetgate_model::{Class, Hop};
+use fleetgate_model::{Class, Hop, ToMember};
 use fleetgate_stack::Body;
 use fleetgate_testkit::{Answer, Chunks, FakeMember, Received};
 use futures::future::join_all;
@@ -15,33 +15,55 @@ use tokio::{
     sync::Notify,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use crate::support::{
     Accepted, Pki, RawServer, Setup, assert_failed, assert_timed_out, chunk, request, text,
 };
 
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
-/// Last stream 0, NO_ERROR.
-const GO_AWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-/// Stream 1, REFUSED_STREAM.
-const REFUSED: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7];
-/// Stream 1, INTERNAL_ERROR.
-const INTERNAL: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2];
 const HEADERS: u8 = 1;
 
-/// Sends SETTINGS, waits for HEADERS and sends `farewell`; then reads on.
-async fn say_farewell(mut stream: Accepted, farewell: &[u8]) {
+/// How a member takes its leave of the first request.
+#[derive(Clone, Copy, Debug)]
+enum Farewell {
+    /// GOAWAY with NO_ERROR, which says that no stream was looked at.
+    GoAway,
+    /// RST_STREAM with this code; the next request is answered with 200.
+    Reset(u8),
+    /// Nothing at all, not even to a PING.
+    Silence,
+}
+
+const REFUSED_STREAM: Farewell = Farewell::Reset(7);
+const INTERNAL_ERROR: Farewell = Farewell::Reset(2);
+
+/// Speaks HTTP/2 by the frame, and tells `heads` when a request has come.
+async fn say_farewell(mut stream: Accepted, farewell: Farewell, heads: Arc<Notify>) {
     stream.write_all(SETTINGS).await.expect("sent");
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.expect("a preface");
+    let mut requests = 0;
     let mut head = [0; 9];
     while stream.read_exact(&mut head).await.is_ok() {
-        let [a, b, c, kind, ..] = head;
+        let [a, b, c, kind, _, i, j, k, l] = head;
         let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
         stream.read_exact(&mut payload).await.expect("a frame");
-        if kind == HEADERS {
-            stream.write_all(farewell).await.expect("sent");
+        if kind != HEADERS {
+            continue;
         }
+        requests += 1;
+        heads.notify_one();
+        let frame = match farewell {
+            Farewell::GoAway => vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            Farewell::Reset(code) if requests == 1 => {
+                vec![0, 0, 4, 3, 0, i, j, k, l, 0, 0, 0, code]
+            }
+            // ":status: 200" from the static table, END_STREAM and END_HEADERS.
+            Farewell::Reset(_) => vec![0, 0, 1, HEADERS, 5, i, j, k, l, 0x88],
+            Farewell::Silence => Vec::new(),
+        };
+        stream.write_all(&frame).await.expect("sent");
     }
 }
 
@@ -59,10 +81,10 @@ async fn serve_http2(stream: Accepted, max_streams: u32) {
 }
 
 /// A member whose first connection bids farewell.
-async fn leaves_once(pki: &Pki, farewell: &'static [u8]) -> RawServer {
+async fn leaves_once(pki: &Pki, farewell: Farewell) -> RawServer {
     RawServer::tls(&pki.leaf, &["h2"], move |number, stream| async move {
         match number {
-            0 => say_farewell(stream, farewell).await,
+            0 => say_farewell(stream, farewell, Arc::default()).await,
             _ => serve_http2(stream, 100).await,
         }
     })
@@ -73,7 +95,8 @@ async fn leaves_once(pki: &Pki, farewell: &'static [u8]) -> RawServer {
 async fn a_members_limit_of_streams_opens_further_connections() {
     let pki = Pki::new();
     let watch = service_fn(|_: Request<Incoming>| async {
-        let endless = futures::stream::pending::<Result<http_body::Frame<bytes::Bytes>, Infallible>>();
+        let endless =
+            futures::stream::pending::<Result<http_body::Frame<bytes::Bytes>, Infallible>>();
         let body = http_body_util::StreamBody::new(endless);
         Ok::<_, Infallible>(Response::new(body))
     });
@@ -111,21 +134,33 @@ async fn a_member_that_takes_no_streams_times_out() {
 #[tokio::test]
 async fn a_request_that_a_member_going_away_did_not_look_at_is_sent_again() {
     let pki = Pki::new();
-    for farewell in [GO_AWAY, REFUSED] {
-        for method in [Method::GET, Method::POST, Method::DELETE] {
-            let member = leaves_once(&pki, farewell).await;
-            let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
-            let request = request(method.clone(), "/", Body::empty());
-            let answer = setup.send(request, Class::LongRunning).await;
-            assert_eq!(text(answer.expect("an answer")).await, method.as_str());
-        }
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let member = leaves_once(&pki, Farewell::GoAway).await;
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        let request = request(method.clone(), "/", Body::empty());
+        let answer = setup.send(request, Class::LongRunning).await;
+        assert_eq!(text(answer.expect("an answer")).await, method.as_str());
+        assert_eq!(member.accepted(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_a_member_refused_is_sent_again() {
+    let pki = Pki::new();
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let member = leaves_once(&pki, REFUSED_STREAM).await;
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        let request = request(method, "/", Body::empty());
+        let answer = setup.send(request, Class::LongRunning).await;
+        assert_eq!(answer.expect("an answer").status(), 200);
+        assert_eq!(member.accepted(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_request_whose_body_is_gone_is_not_sent_again() {
     let pki = Pki::new();
-    let member = leaves_once(&pki, GO_AWAY).await;
+    let member = leaves_once(&pki, Farewell::GoAway).await;
     let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
     let request = request(Method::POST, "/", Body::full("x"));
     let answer = setup.send(request, Class::LongRunning).await;
@@ -136,11 +171,27 @@ async fn a_request_whose_body_is_gone_is_not_sent_again() {
 #[tokio::test]
 async fn a_stream_that_a_member_gave_up_is_not_tried_again() {
     let pki = Pki::new();
-    let member = leaves_once(&pki, INTERNAL).await;
+    let member = leaves_once(&pki, INTERNAL_ERROR).await;
     let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
     let answer = setup.get("/", Class::LongRunning).await;
     assert_failed(answer, (Hop::Request, Some("the stream was reset")));
-    assert_eq!(member.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_brings_a_member_down_is_not_repeated_for_ever() {
+    let pki = Pki::new();
+    let falls = RawServer::tls(&pki.leaf, &["h2"], |_, stream| async move {
+        let heads = Arc::<Notify>::default();
+        tokio::select! {
+            () = say_farewell(stream, Farewell::Silence, Arc::clone(&heads)) => {}
+            () = heads.notified() => {}
+        }
+    });
+    let member = falls.await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    let answer = setup.get("/", Class::LongRunning).await;
+    assert_failed(answer, (Hop::Request, Some("the connection was closed")));
+    assert_eq!(member.accepted(), 3);
 }
 
 #[tokio::test]
@@ -214,35 +265,33 @@ async fn three_unread_watches_do_not_hold_up_a_fourth_request() {
         setup.get_text("/", Class::LongRunning).await;
     }
     assert_eq!(member.counts().handshakes, 1);
-    assert!(member.received().iter().all(|r| r.version == Version::HTTP_2));
+    assert!(
+        member
+            .received()
+            .iter()
+            .all(|r| r.version == Version::HTTP_2)
+    );
     assert_eq!(streams.lock().len(), 3);
 }
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_answers_is_given_up() {
     let pki = Pki::new();
-    let member = RawServer::tls(&pki.leaf, &["h2"], |_, stream| say_farewell(stream, &[])).await;
+    let heads = Arc::<Notify>::default();
+    let came = Arc::clone(&heads);
+    let member = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| {
+        say_farewell(stream, Farewell::Silence, Arc::clone(&came))
+    });
+    let member = member.await;
     let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
     let request = request(Method::POST, "/", Body::empty());
-    let waiting = tower::ServiceExt::oneshot(
-        setup.upstream.clone(),
-        fleetgate_model::ToMember {
-            request,
-            class: Class::LongRunning,
-        },
-    );
-    // Time runs on its own once everything waits.
-    let paused = async {
-        crate::support::eventually("connected", || member.accepted() == 1).await;
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+    let class = Class::LongRunning;
+    let answer = setup.upstream.clone().oneshot(ToMember { request, class });
+    // From when everything waits for the member, time runs by itself.
+    let pause = async {
+        heads.notified().await;
         tokio::time::pause();
-        std::future::pending::<()>().await;
     };
-    let answer = tokio::select! {
-        answer = waiting => answer,
-        () = paused => unreachable!("waits for ever"),
-    };
+    let (answer, ()) = tokio::join!(answer, pause);
     assert_failed(answer, (Hop::Request, Some("the member stopped answering")));
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
-    Accepted, Pki, RawServer, Setup, assert_failed, chunk, eventually, request, text,
+    Accepted, Pki, RawServer, Setup, assert_failed, chunk, eventually, free_address, request, text,
 };
 
 const OPEN: &str = "upstream_connections{";
@@ -116,8 +116,12 @@ async fn a_get_on_a_stale_connection_is_sent_again_as_it_was() {
     setup.get_text("/first", Class::Short).await;
     for _ in 0..2 {
         let mut again = request(Method::GET, "/a%2Fb//c/?x=1&x=2", Body::empty());
-        again.headers_mut().append("x-a", "1".parse().expect("a value"));
-        again.headers_mut().append("x-a", "2".parse().expect("a value"));
+        again
+            .headers_mut()
+            .append("x-a", "1".parse().expect("a value"));
+        again
+            .headers_mut()
+            .append("x-a", "2".parse().expect("a value"));
         let answer = setup.send(again, Class::Short).await.expect("an answer");
         assert_eq!(text(answer).await, "ok");
     }
@@ -202,16 +206,19 @@ async fn connections_that_die_make_room_for_others() {
         }
     }
     setup.get_text("/", Class::Short).await;
-    assert!(member.received().iter().all(|r| r.version == Version::HTTP_11));
+    assert!(
+        member
+            .received()
+            .iter()
+            .all(|r| r.version == Version::HTTP_11)
+    );
 }
 
 #[tokio::test]
 async fn failed_dials_take_no_room() {
     let pki = Pki::new();
-    let member = FakeMember::tls(&pki.leaf).echo().await;
-    let (url, address) = (member.url(), member.address());
-    drop(member);
-    let setup = Setup::to(&url, Some(&pki.ca)).build();
+    let address = free_address();
+    let setup = Setup::to(&format!("https://{address}"), Some(&pki.ca)).build();
     for _ in 0..10 {
         let refused = setup.get("/", Class::Short).await;
         assert_failed(refused, (Hop::Connect, Some("connection refused")));

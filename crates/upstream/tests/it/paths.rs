@@ -91,5 +91,8 @@ async fn a_path_that_moves_from_streams_to_http1_is_the_same() {
     }
     let received = member.received();
     let want: Vec<_> = PATHS.iter().map(|path| format!("/base{path}")).collect();
-    assert_eq!(received.iter().map(|r| &r.path).collect::<Vec<_>>(), want.iter().collect::<Vec<_>>());
+    assert_eq!(
+        received.iter().map(|r| &r.path).collect::<Vec<_>>(),
+        want.iter().collect::<Vec<_>>()
+    );
 }

@@ -51,7 +51,11 @@ async fn bodies_go_both_ways_piece_by_piece() {
     for class in CLASSES {
         let (sender, body) = channel();
         let post = request(Method::POST, "/", body);
-        let mut body = setup.send(post, class).await.expect("an answer").into_body();
+        let mut body = setup
+            .send(post, class)
+            .await
+            .expect("an answer")
+            .into_body();
         for piece in ["one", "two", "three"] {
             let frame = Frame::data(Bytes::from(piece));
             sender.send(frame).expect("somebody reads");
@@ -162,5 +166,8 @@ async fn an_answer_cut_off_by_the_member_is_an_error_and_not_an_end() {
         let answer = setup.get("/", class).await.expect("an answer");
         assert!(answer.into_body().collect().await.is_err(), "{class:?}");
     }
-    setup.get("/", Class::Short).await.expect("a new connection");
+    setup
+        .get("/", Class::Short)
+        .await
+        .expect("a new connection");
 }

@@ -1,13 +1,8 @@
 //! What the tests share: an upstream with its metrics, requests, and raw members.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+mod raw_server;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::{
@@ -19,15 +14,9 @@ use fleetgate_upstream::{Config, Metrics, NewUpstream, Upstream};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
-use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{PrivateKeyDer, pem::PemObject},
-};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
+
+pub(crate) use raw_server::{Accepted, RawServer};
 
 /// How long a test waits for what should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,16 +40,6 @@ pub(crate) struct Pki {
     pub(crate) ca: Ca,
     pub(crate) leaf: Leaf,
 }
-
-/// A listener whose every connection a closure serves.
-pub(crate) struct RawServer {
-    pub(crate) address: SocketAddr,
-    accepted: Arc<AtomicUsize>,
-    stop: CancellationToken,
-}
-
-/// A connection that a [`RawServer`] accepted.
-pub(crate) type Accepted = TlsStream<TcpStream>;
 
 // === impl Pki ===
 
@@ -193,11 +172,22 @@ pub(crate) async fn text(answer: Response<Body>) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
-/// The next piece of `body`.
+/// The next piece of `body`. An empty one may stand at its end.
 pub(crate) async fn chunk(body: &mut Body) -> Option<Bytes> {
-    let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
-    let frame = frame.expect("in time")?.expect("a frame");
-    Some(frame.into_data().expect("data"))
+    loop {
+        let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
+        let frame = frame.expect("in time")?.expect("a frame");
+        let data = frame.into_data().expect("data");
+        if !data.is_empty() {
+            return Some(data);
+        }
+    }
+}
+
+/// An address at which nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address")
 }
 
 /// Waits until `done`, as others go on.
@@ -246,75 +236,4 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let causes: Vec<_> = causes.map(ToString::to_string).collect();
     causes.join(": ")
-}
-
-// === impl RawServer ===
-
-impl RawServer {
-    /// Accepts TLS with `leaf`, offering `protocols`, and hands each connection to `serve` with
-    /// its number from 0.
-    pub(crate) async fn tls<F, Fut>(leaf: &Leaf, protocols: &[&str], serve: F) -> Self
-    where
-        F: Fn(usize, Accepted) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).expect("a key");
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der.clone()], key)
-            .expect("a certificate");
-        config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let serve = Arc::new(serve);
-        Self::tcp(move |number, stream| {
-            let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
-            async move {
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    serve(number, stream).await;
-                }
-            }
-        })
-        .await
-    }
-
-    /// Hands each TCP connection to `serve` with its number from 0.
-    pub(crate) async fn tcp<F, Fut>(serve: F) -> Self
-    where
-        F: Fn(usize, TcpStream) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (accepted, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
-        let (count, stopped, tasks) = (accepted.clone(), stop.clone(), TaskTracker::new());
-        let connections = tasks.clone();
-        tasks.spawn(async move {
-            while let Some(Ok((stream, _))) = stopped.run_until_cancelled(listener.accept()).await {
-                let number = count.fetch_add(1, Ordering::SeqCst);
-                let serve = serve(number, stream);
-                connections.spawn(stopped.clone().run_until_cancelled_owned(serve));
-            }
-        });
-        Self {
-            address,
-            accepted,
-            stop,
-        }
-    }
-
-    pub(crate) fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn https(&self) -> String {
-        format!("https://{}", self.address)
-    }
-}
-
-impl Drop for RawServer {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
 }

@@ -1,0 +1,100 @@
+//! Members and proxies that a test plays itself, connection by connection.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use fleetgate_testkit::certs::Leaf;
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs::default_provider,
+    pki_types::{PrivateKeyDer, pem::PemObject},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A listener whose every connection a closure serves.
+pub(crate) struct RawServer {
+    pub(crate) address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+    stop: CancellationToken,
+}
+
+/// A connection that a [`RawServer`] accepted.
+pub(crate) type Accepted = TlsStream<TcpStream>;
+
+// === impl RawServer ===
+
+impl RawServer {
+    /// Accepts TLS with `leaf`, offering `protocols`, and hands each connection to `serve` with
+    /// its number from 0.
+    pub(crate) async fn tls<F, Fut>(leaf: &Leaf, protocols: &[&str], serve: F) -> Self
+    where
+        F: Fn(usize, Accepted) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).expect("a key");
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der.clone()], key)
+            .expect("a certificate");
+        config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let serve = Arc::new(serve);
+        Self::tcp(move |number, stream| {
+            let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
+            async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(number, stream).await;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Hands each TCP connection to `serve` with its number from 0.
+    pub(crate) async fn tcp<F, Fut>(serve: F) -> Self
+    where
+        F: Fn(usize, TcpStream) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (accepted, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
+        let (count, stopped, tasks) = (accepted.clone(), stop.clone(), TaskTracker::new());
+        let connections = tasks.clone();
+        tasks.spawn(async move {
+            while let Some(Ok((stream, _))) = stopped.run_until_cancelled(listener.accept()).await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let serve = serve(number, stream);
+                connections.spawn(stopped.clone().run_until_cancelled_owned(serve));
+            }
+        });
+        Self {
+            address,
+            accepted,
+            stop,
+        }
+    }
+
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn https(&self) -> String {
+        format!("https://{}", self.address)
+    }
+}
+
+impl Drop for RawServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
