@@ -22,6 +22,8 @@ use crate::{
     health::{Check, Checks},
 };
 
+/// Asks for rows.
+pub(crate) const TABLE: (&str, &str) = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
 pub(crate) const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
 
 /// A server that runs for as long as this lives.

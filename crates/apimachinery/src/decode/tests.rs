@@ -1,3 +1,5 @@
+//! Bodies that can and cannot be read.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

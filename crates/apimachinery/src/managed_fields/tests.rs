@@ -1,3 +1,5 @@
+//! Who owns what after which write.
+
 use serde_json::{Value, json};
 
 use super::{FieldManager, OBJECT_META, Structure, manager_name};

@@ -1,3 +1,5 @@
+//! Which form is given to which caller.
+
 use proptest::prelude::*;
 
 use super::{

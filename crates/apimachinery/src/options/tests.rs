@@ -1,3 +1,5 @@
+//! Options that are read and options that are refused.
+
 use std::time::Duration;
 
 use serde_json::json;

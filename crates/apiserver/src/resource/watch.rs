@@ -72,3 +72,6 @@ fn line(kind: &str, object: &[u8]) -> Bytes {
     .concat()
     .into()
 }
+
+#[cfg(test)]
+mod tests;

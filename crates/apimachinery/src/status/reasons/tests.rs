@@ -1,3 +1,5 @@
+//! Statuses word for word.
+
 use std::time::Duration;
 
 use fleetgate_model::{Attributes, Fault, Reason, Refusal, RefusalDetails, Resource, User, Verb};

@@ -1,3 +1,5 @@
+//! What is refused in metadata, word for word.
+
 use serde_json::{Value, json};
 
 use super::{validate_object_meta, validate_object_meta_update};

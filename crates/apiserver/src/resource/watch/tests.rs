@@ -1,0 +1,98 @@
+//! Watches as callers see them.
+
+use std::{pin::pin, task::Poll, time::Duration};
+
+use futures::{StreamExt, poll};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+use crate::testing::{CLUSTERS, Fixture, TABLE};
+
+/// Opens the watch that `target` asks for; its events as they come.
+async fn watch(
+    fixture: &Fixture,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> impl futures::Stream<Item = Value> + Unpin + use<> {
+    let response = fixture
+        .server
+        .serve(Fixture::admit("GET", target, headers, ""))
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let frames = response.into_body().into_data_stream();
+    frames
+        .map(|frame| serde_json::from_slice(&frame.expect("a frame")).expect("one line"))
+        .boxed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_sent_one_by_one_until_the_server_ends() {
+    let fixture = Fixture::new().await;
+    let mut events = watch(&fixture, &format!("{CLUSTERS}?watch"), &[]).await;
+    fixture.create("a").await;
+    let event = events.next().await.expect("an event");
+    assert_eq!(
+        (&event["type"], &event["object"]["metadata"]["name"]),
+        (&json!("ADDED"), &json!("a"))
+    );
+    assert!(matches!(poll!(pin!(events.next())), Poll::Pending));
+    fixture
+        .ask("DELETE", &format!("{CLUSTERS}/a"), &[], "")
+        .await;
+    assert_eq!(events.next().await.expect("an event")["type"], "DELETED");
+    let before = tokio::time::Instant::now();
+    fixture.ending.cancel();
+    assert_eq!(events.next().await, None);
+    assert_eq!(
+        before.elapsed(),
+        Duration::ZERO,
+        "the watch ended at its own time"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_outlives_the_time_of_other_requests_and_ends_at_its_own() {
+    let fixture = Fixture::new().await;
+    let started = tokio::time::Instant::now();
+    let target = "/apis/cluster.karmada.io/v1alpha1/watch/clusters?timeoutSeconds=100";
+    let mut events = watch(&fixture, target, &[]).await;
+    assert_eq!(events.next().await, None);
+    assert_eq!(started.elapsed().as_secs(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_event_of_a_table_has_the_headers() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    fixture.create("b").await;
+    let mut events = watch(&fixture, &format!("{CLUSTERS}?watch=1"), &[TABLE]).await;
+    let (first, second) = (events.next().await.unwrap(), events.next().await.unwrap());
+    assert_eq!(
+        first["object"]["columnDefinitions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        10
+    );
+    assert_eq!(first["object"]["rows"][0]["cells"][0], "a");
+    assert_eq!(second["object"]["columnDefinitions"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_watch_of_what_is_no_longer_kept_ends_with_a_status() {
+    let fixture = Fixture::new().await;
+    let got = fixture
+        .get(&format!("{CLUSTERS}?watch&resourceVersion=x"), &[])
+        .await;
+    assert_eq!(got.code, StatusCode::BAD_REQUEST);
+    let yaml = [("accept", "application/yaml")];
+    assert_eq!(
+        fixture
+            .get(&format!("{CLUSTERS}?watch"), &yaml)
+            .await
+            .code
+            .as_u16(),
+        406
+    );
+}
