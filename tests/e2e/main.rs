@@ -1,1 +1,15 @@
 //! What users do, on real clusters.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+
+mod access;
+mod api;
+mod api_service;
+mod durability;
+mod faults;
+mod forward_proxies;
+mod golden;
+mod guide;
+mod identity;
+mod load;
+mod rotation;
+mod shutdown;

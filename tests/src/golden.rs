@@ -80,8 +80,7 @@ const HEADERS: [&str; 7] = [
 
 /// All cases, in the order of the record.
 pub fn cases() -> Vec<Case> {
-    let cases: Vec<RawCase> =
-        serde_json::from_str(include_str!("../golden/cases.json")).unwrap();
+    let cases: Vec<RawCase> = serde_json::from_str(include_str!("../golden/cases.json")).unwrap();
     let mut expected: BTreeMap<String, Vec<Value>> =
         serde_json::from_str(include_str!("../golden/expected.json")).unwrap();
     let cases = cases
@@ -232,7 +231,9 @@ fn mask_text(text: &str) -> String {
             (r#"in scheme "[^"]*""#, r#"in scheme "SCHEME""#),
             (r"(127\.0\.0\.1|localhost):\d+", "${1}:PORT"),
         ];
-        rules.map(|(from, to)| (Regex::new(from).unwrap(), to)).into()
+        rules
+            .map(|(from, to)| (Regex::new(from).unwrap(), to))
+            .into()
     });
     let mut text = text.to_owned();
     for (from, to) in RULES.iter() {
@@ -254,17 +255,29 @@ mod tests {
 
     #[test]
     fn what_varies_is_masked() {
-        check(json!({"uid": "u", "a": {"uid": ""}}), json!({"uid": "UID", "a": {"uid": ""}}));
+        check(
+            json!({"uid": "u", "a": {"uid": ""}}),
+            json!({"uid": "UID", "a": {"uid": ""}}),
+        );
         check(json!(["12s", "12 s"]), json!(["AGE", "12 s"]));
         check(json!("at 2026-01-02T03:04:05Z"), json!("at TIME"));
-        check(json!("https://127.0.0.1:80"), json!("https://127.0.0.1:PORT"));
-        check(json!("too old resource version: 7 (9)"), json!("too old resource version: RV"));
+        check(
+            json!("https://127.0.0.1:80"),
+            json!("https://127.0.0.1:PORT"),
+        );
+        check(
+            json!("too old resource version: 7 (9)"),
+            json!("too old resource version: RV"),
+        );
     }
 
     #[test]
     fn what_a_case_shows_is_compared() {
         let fields = json!({"managedFields": [{"time": "now", "manager": "m"}]});
-        check(fields, json!({"managedFields": [{"time": "TIME", "manager": "m"}]}));
+        check(
+            fields,
+            json!({"managedFields": [{"time": "TIME", "manager": "m"}]}),
+        );
     }
 
     #[test]

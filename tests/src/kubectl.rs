@@ -55,6 +55,8 @@ pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
+    /// The lines that [`Running::line_with`] has passed by.
+    passed: String,
 }
 
 // === impl Kubectl ===
@@ -124,10 +126,7 @@ impl Kubectl {
 
     /// Applies `object`, or several in a list.
     pub async fn apply(&self, object: &Value) -> String {
-        self.call("apply -f -")
-            .stdin(object.to_string())
-            .ok()
-            .await
+        self.call("apply -f -").stdin(object.to_string()).ok().await
     }
 }
 
@@ -221,6 +220,7 @@ impl Call {
             line,
             child,
             stdout,
+            passed: String::new(),
         }
     }
 }
@@ -242,26 +242,28 @@ impl Running {
         self.stdin = None;
     }
 
-    /// The next line that it prints, `None` at the end. Panics after `limit`.
-    pub async fn line(&mut self, limit: Duration) -> Option<String> {
+    /// The next line that it prints. Panics if none comes within `limit`, or ever.
+    pub async fn line(&mut self, limit: Duration) -> String {
         match timeout(limit, self.stdout.next_line()).await {
-            Ok(line) => line.unwrap(),
+            Ok(Ok(Some(line))) => line,
+            Ok(_) => {
+                let said = self.complaints().await;
+                panic!("{} has ended: {said}", self.line)
+            }
             Err(_) => panic!("{}: no line within {limit:?}", self.line),
         }
     }
 
-    /// The next line for which `wanted` holds; panics if none comes within `limit` of the one before.
+    /// The next line that contains `wanted`. Panics if one keeps it waiting longer than `limit`.
     pub async fn line_with(&mut self, limit: Duration, wanted: &str) -> String {
-        let mut seen = String::new();
-        while let Some(line) = self.line(limit).await {
+        loop {
+            let line = self.line(limit).await;
             if line.contains(wanted) {
                 return line;
             }
-            seen.push_str(&line);
-            seen.push('\n');
+            self.passed.push_str(&line);
+            self.passed.push('\n');
         }
-        let stderr = self.complaints().await;
-        panic!("{}: no line with {wanted:?}: {seen}{stderr}", self.line);
     }
 
     /// Reads on to its end. Panics if that takes too long.
@@ -299,8 +301,9 @@ impl Running {
         self.child.id().unwrap()
     }
 
+    /// What it has printed and complained of, once it has ended.
     async fn complaints(&mut self) -> String {
-        let mut text = String::new();
+        let mut text = std::mem::take(&mut self.passed);
         if let Some(stderr) = &mut self.child.stderr {
             stderr.read_to_string(&mut text).await.unwrap_or_default();
         }

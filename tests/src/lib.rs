@@ -9,19 +9,27 @@
     reason = "a test that cannot be set up must stop"
 )]
 
+pub mod connect_front;
 pub mod connection;
 pub mod environment;
+pub mod forward_proxy;
 pub mod golden;
+pub mod host_front;
 pub mod http;
 pub mod identity;
 pub mod kubectl;
+pub mod load;
+pub mod member;
 pub mod node;
 pub mod ports;
 pub mod process;
 pub mod recorder;
 pub mod registration;
 pub mod relay;
+pub mod server;
 pub mod wait;
+
+use std::io::Write;
 
 pub use environment::{Fleet, fleet};
 pub use identity::Credential;
@@ -33,4 +41,10 @@ pub const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
 /// The path below which `cluster` is reached, without a slash at its end.
 pub fn proxy_path(cluster: &str) -> String {
     format!("{CLUSTERS}/{cluster}/proxy")
+}
+
+/// Says that `test` was left out and why, past the capture of what tests print: it must be seen.
+pub fn left_out(test: &str, reason: &str) {
+    let line = format!("left out {test}: {reason}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

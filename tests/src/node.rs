@@ -1,12 +1,10 @@
 //! member1's real node, and pods on it.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use crate::{
     environment::{optional, variable},
-    fleet,
+    fleet, left_out,
 };
 
 /// The node that member1 has.
@@ -34,8 +32,7 @@ impl Node {
             optional("FLEET_REQUIRE_NODE").is_none(),
             "{test} needs a node: {reason}"
         );
-        // Past the capture of test output: a test that was left out must be seen.
-        writeln!(std::io::stderr(), "left out {test}: {reason}").unwrap();
+        left_out(test, &reason);
         None
     }
 
@@ -53,7 +50,7 @@ impl Node {
             "spec": {
                 "nodeName": self.name, "hostNetwork": true,
                 "automountServiceAccountToken": false,
-                "terminationGracePeriodSeconds": 0,
+                "terminationGracePeriodSeconds": 1,
                 "tolerations": [{"operator": "Exists"}],
                 "containers": [{
                     "name": "main", "image": self.image, "imagePullPolicy": "Never",
@@ -69,13 +66,9 @@ impl Node {
         let member = fleet().member(1);
         let name = pod["metadata"]["name"].as_str().unwrap();
         member
-            .ok(&format!("delete pod {name} --ignore-not-found --force"))
+            .ok(&format!("delete pod {name} --ignore-not-found"))
             .await;
-        member
-            .call("create -f -")
-            .stdin(pod.to_string())
-            .ok()
-            .await;
+        member.call("create -f -").stdin(pod.to_string()).ok().await;
         let wait = format!("wait --for=condition=Ready pod/{name} --timeout=100s");
         member.ok(&wait).await;
     }
