@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
 use crate::{
-    config::{Authn, Authz, Backend, Certificate, Config, Host, Members, Serving},
+    config::{Authn, Authz, Backend, Certificate, Config, Host, Members, Serving, Storage},
     health::{Synced, Watched, checks},
     host::{self, HostError},
     listen::listen,
@@ -44,11 +44,6 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// Reviews asked of the host at a time.
 const MAX_REVIEWS: usize = 32;
-/// What the embedded store keeps for watches that resume.
-const HISTORY: History = History {
-    events: 10_000,
-    bytes: 64 << 20,
-};
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +94,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
 
     let server = bind(serving, config.grace, &tasks).await?;
     let hosts = Hosts::new(host).await.map_err(StartError::Host)?;
-    let store = open(&storage.backend).await?;
+    let store = open(storage, &tasks).await?;
     let strategy = ClusterStrategy {
         modeling: match config.resource_modeling {
             true => ResourceModeling::Customized,
@@ -193,15 +188,20 @@ async fn bind(serving: &Serving, grace: Duration, tasks: &Tasks) -> Result<Serve
     })
 }
 
-async fn open(backend: &Backend) -> Result<Arc<dyn Store>, StartError> {
-    match backend {
+async fn open(storage: &Storage, tasks: &Tasks) -> Result<Arc<dyn Store>, StartError> {
+    match &storage.backend {
         Backend::Etcd(config) => {
-            let store = EtcdStore::new(config).map_err(StartError::Etcd)?;
-            Ok(Arc::new(store))
+            let store = Arc::new(EtcdStore::new(config).map_err(StartError::Etcd)?);
+            if let Some(interval) = storage.compaction_interval {
+                let store = Arc::clone(&store);
+                tasks.spawn_until_stopped(async move { store.compact_every(interval).await });
+            }
+            Ok(store)
         }
         Backend::Embedded(dir) => {
             let dir = dir.clone();
-            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, HISTORY));
+            let opened =
+                tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, History::RECENT));
             let opened = opened
                 .await
                 .expect("opening does not panic and is not cancelled");

@@ -1,6 +1,6 @@
 //! Where clusters are kept.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use fleetgate_storage::etcd::{EtcdConfig, EtcdIdentity, EtcdTls};
 
@@ -13,6 +13,8 @@ use crate::flags::Flags;
 pub(crate) struct Storage {
     pub(crate) backend: Backend,
     pub(crate) prefix: String,
+    /// `--etcd-compaction-interval`; nothing where it is 0, which leaves it to others.
+    pub(crate) compaction_interval: Option<Duration>,
 }
 
 /// `--storage-backend`.
@@ -41,7 +43,12 @@ pub(super) fn storage(flags: &Flags, findings: &mut Findings) -> Option<Storage>
         }
     };
     let prefix = flags.text("etcd-prefix").unwrap_or_default();
-    Some(Storage { backend, prefix })
+    let interval = flags.duration("etcd-compaction-interval");
+    Some(Storage {
+        backend,
+        prefix,
+        compaction_interval: (!interval.is_zero()).then_some(interval),
+    })
 }
 
 fn etcd(flags: &Flags, findings: &mut Findings) -> Option<EtcdConfig> {

@@ -124,7 +124,7 @@ pub(in crate::flags) const SERVING: &[Flag] = &[
         "etcd-compaction-interval",
         Duration,
         "5m0s",
-        "Accepted for compatibility; has no effect.",
+        "How often old revisions in etcd are compacted; 0 is never.",
     ),
     flag(
         "etcd-count-metric-poll-period",
