@@ -15,6 +15,8 @@ use crate::{
 
 /// The package of end-to-end tests and benches.
 const TESTS: &str = "fleetgate-tests";
+/// Most end-to-end tests wait for something: more at a time than there are processors.
+const TEST_THREADS: &str = "--test-threads=8";
 
 /// Unit and in-process tests, then the end-to-end tests.
 pub(crate) async fn test(node: Wish) -> Result<ExitCode> {
@@ -29,7 +31,12 @@ pub(crate) async fn e2e(filter: Option<String>, node: Wish) -> Result<ExitCode> 
     // Compiled first, so that what does not compile is told before a fleet starts.
     let build = ["test", "--package", TESTS, "--test", "e2e"];
     cargo::run(&[&build[..], &["--no-run"]].concat())?;
-    let command = cargo_command(&build, filter);
+    let mut command = cargo_command(&build, filter);
+    command.push(TEST_THREADS.into());
+    if node == Wish::Required {
+        // Whatever else a test may lack on other machines must be there, too.
+        command.splice(0..0, ["env".into(), "FLEET_REQUIRE_NODE=1".into()]);
+    }
     up::run(spec(command, node, Profile::Dev)).await
 }
 
