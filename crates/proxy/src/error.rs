@@ -34,7 +34,7 @@ pub enum Error {
         source: CredentialsError,
     },
     /// The caller may not.
-    #[error("{user:?} may not {} {}", .attributes.verb, .attributes.path)]
+    #[error("{user:?} may not {} {}", .attributes.verb, object(.attributes))]
     Forbidden {
         /// The caller's name.
         user: String,
@@ -72,4 +72,57 @@ pub enum Error {
         #[source]
         source: UpstreamError,
     },
+}
+
+/// What was asked for: the path, or the resource of a question that has none.
+fn object(attributes: &Attributes) -> String {
+    match &attributes.resource {
+        Some(resource) if attributes.path.is_empty() => {
+            format!("{} {:?}", resource.resource, resource.name)
+        }
+        Some(_) | None => attributes.path.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fleetgate_model::{Attributes, Resource, Verb};
+
+    use super::Error;
+
+    #[track_caller]
+    fn check(attributes: Attributes, want: &str) {
+        let error = Error::Forbidden {
+            user: "jane".to_owned(),
+            attributes: Box::new(attributes),
+            reason: String::new(),
+        };
+        assert_eq!(error.to_string(), want);
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_asked_for() {
+        let resource = Some(Resource {
+            resource: "groups".to_owned(),
+            name: "system:masters".to_owned(),
+            ..Resource::default()
+        });
+        check(
+            Attributes {
+                verb: Verb::of("impersonate"),
+                resource: resource.clone(),
+                ..Attributes::default()
+            },
+            r#""jane" may not impersonate groups "system:masters""#,
+        );
+        check(
+            Attributes {
+                verb: Verb::of("get"),
+                resource,
+                path: "/version".to_owned(),
+                ..Attributes::default()
+            },
+            r#""jane" may not get /version"#,
+        );
+    }
 }
