@@ -13,9 +13,15 @@ use fleetgate_model::{
 use fleetgate_stack::{Body, NewService};
 use futures::future::BoxFuture;
 use http::Response;
+use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::{Config, Error, member::Member, route::Routed};
+use crate::{
+    Config, Error,
+    member::{Lasting, Member},
+    route::Routed,
+};
 
 /// Finds the cluster and its credentials, and hands each request to the cluster's own stack, which
 /// is built once and kept until one of them changes.
@@ -35,6 +41,10 @@ struct Shared<R, C, N, S> {
     credentials: C,
     new_upstream: N,
     stacks: ArcSwap<HashMap<ClusterName, Arc<Stack<S>>>>,
+    /// Upgraded connections, of which no HTTP server knows any more.
+    upgrades: TaskTracker,
+    /// Held while stacks are exchanged; a request that finds its stack does not wait for it.
+    exchange: Mutex<()>,
 }
 
 struct Stack<S> {
@@ -56,10 +66,21 @@ where
             credentials,
             new_upstream,
             stacks: ArcSwap::default(),
+            upgrades: TaskTracker::new(),
+            exchange: Mutex::new(()),
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+}
+
+impl<R, C, N, S> Clusters<R, C, N, S> {
+    /// Done when no connection is upgraded any more: what a server that drains its HTTP connections
+    /// has to wait for as well.
+    pub async fn upgrades_ended(&self) {
+        self.shared.upgrades.close();
+        self.shared.upgrades.wait().await;
     }
 }
 
@@ -86,16 +107,16 @@ where
     S: Send + Sync,
 {
     fn retain(&self, keep: &dyn Fn(&ClusterName) -> bool) {
-        let gone = |name: &ClusterName| !keep(name);
-        if !self.shared.stacks.load().keys().any(gone) {
+        let _exchange = self.shared.exchange.lock();
+        let stacks = self.shared.stacks.load_full();
+        let (kept, gone): (Vec<_>, Vec<_>) = stacks.iter().partition(|(name, _)| keep(name));
+        if gone.is_empty() {
             return;
         }
-        let before = self.shared.stacks.rcu(|stacks| {
-            let kept = stacks.iter().filter(|(name, _)| keep(name));
-            kept.map(|(name, stack)| (name.clone(), Arc::clone(stack)))
-                .collect::<HashMap<_, _>>()
-        });
-        for (_, stack) in before.iter().filter(|(name, _)| gone(name)) {
+        let kept = kept.into_iter();
+        let kept = kept.map(|(name, stack)| (name.clone(), Arc::clone(stack)));
+        self.shared.stacks.store(Arc::new(kept.collect()));
+        for (_, stack) in gone {
             stack.member.end();
         }
     }
@@ -139,6 +160,21 @@ where
     N: NewService<Target, Service = S>,
 {
     async fn stack(&self, name: &ClusterName) -> Result<Arc<Stack<S>>, Error> {
+        loop {
+            let target = self.target(name).await?;
+            let current = self.stacks.load().get(name).cloned();
+            match current.filter(|stack| stack.is_for(&target)) {
+                Some(stack) => return Ok(stack),
+                None => {
+                    if let Some(stack) = self.replace(target) {
+                        return Ok(stack);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn target(&self, name: &ClusterName) -> Result<Target, Error> {
         let cluster = || name.as_str().to_owned();
         let member = self.resolve.resolve_cluster(name);
         let member = member.ok_or_else(|| Error::ClusterNotFound(cluster()))?;
@@ -150,43 +186,44 @@ where
             cluster: cluster(),
             source,
         })?;
-        let target = Target {
+        Ok(Target {
             member,
             credentials,
-        };
-        let current = self.stacks.load().get(name).cloned();
-        Ok(match current {
-            Some(stack) if stack.is_for(&target) => stack,
-            Some(_) | None => self.replace(target),
         })
     }
 
     /// The stack for `target` in place of what stands there, if another request was not first.
-    fn replace(&self, target: Target) -> Arc<Stack<S>> {
+    /// Nothing if the cluster was deleted meanwhile: its watches would outlive it.
+    fn replace(&self, target: Target) -> Option<Arc<Stack<S>>> {
         let name = target.member.name.clone();
-        let upstream = self.new_upstream.new_service(target.clone());
-        let member = Member::new(&self.config, name.clone(), upstream);
-        let stack = Arc::new(Stack {
-            target: target.clone(),
-            member,
-        });
-        let before = self.stacks.rcu(|stacks| {
-            let mut stacks = HashMap::clone(stacks);
-            match stacks.get(&name) {
-                Some(other) if other.is_for(&target) => {}
-                Some(_) | None => drop(stacks.insert(name.clone(), Arc::clone(&stack))),
-            }
-            stacks
-        });
-        match before.get(&name) {
-            Some(other) if other.is_for(&target) => Arc::clone(other),
-            // A cluster that was deleted and registered anew is another one.
-            Some(other) if other.target.member.uid != target.member.uid => {
-                other.member.end();
-                stack
-            }
-            Some(_) | None => stack,
+        let _exchange = self.exchange.lock();
+        let registered = self.resolve.resolve_cluster(&name)?;
+        if registered.uid != target.member.uid {
+            return None;
         }
+        let stacks = self.stacks.load();
+        let ending = match stacks.get(&name) {
+            Some(other) if other.is_for(&target) => return Some(Arc::clone(other)),
+            // The same cluster: what was begun on the old stack goes on, and ends with the cluster.
+            Some(other) if other.target.member.uid == target.member.uid => other.member.ending(),
+            // A cluster that was deleted and registered anew is another one.
+            Some(other) => {
+                other.member.end();
+                self.config.tasks.stopping().child_token()
+            }
+            None => self.config.tasks.stopping().child_token(),
+        };
+        let upstream = self.new_upstream.new_service(target.clone());
+        let lasting = Lasting {
+            ending,
+            upgrades: self.upgrades.clone(),
+        };
+        let member = Member::new(&self.config, name.clone(), upstream, lasting);
+        let stack = Arc::new(Stack { target, member });
+        let mut stacks = HashMap::clone(&stacks);
+        stacks.insert(name, Arc::clone(&stack));
+        self.stacks.store(Arc::new(stacks));
+        Some(stack)
     }
 }
 

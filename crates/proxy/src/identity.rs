@@ -6,7 +6,7 @@ use fleetgate_model::{AUTHENTICATED, Credentials, UNAUTHENTICATED, User};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        AUTHORIZATION, CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+        AUTHORIZATION, CONNECTION, InvalidHeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
         TRANSFER_ENCODING, UPGRADE,
     },
 };
@@ -14,28 +14,28 @@ use http::{
 const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
 const IMPERSONATE_GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Headers of one connection, not of the request (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 8] = [
+/// Headers of one connection, not of the request (RFC 9110, section 7.6.1). `Trailer` is not one of
+/// them: without it HTTP/1.1 sends no trailers on.
+const HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     TE,
-    TRAILER,
     TRANSFER_ENCODING,
 ];
 
-/// A user name that no header can carry.
+/// The name of a user or group that no header can carry.
 #[derive(Debug, thiserror::Error)]
 #[error("the caller's name cannot be told to the member")]
-pub(crate) struct UnfitName(#[source] http::header::InvalidHeaderValue);
+pub(crate) struct UnfitName(#[source] Option<InvalidHeaderValue>);
 
 /// Makes `headers` those that a member may see: who asks is `user`, the authority to say so is in
 /// `credentials`. Nothing that the caller sent can name another identity.
 ///
 /// # Errors
-/// If a name holds bytes that no header may carry; then the request must not be sent.
+/// If a name is one that no header can carry; then the request must not be sent.
 pub(crate) fn present(
     headers: &mut HeaderMap,
     user: &User,
@@ -114,8 +114,14 @@ fn strip_identity(headers: &mut HeaderMap) {
     }
 }
 
-fn value(text: &str) -> Result<HeaderValue, UnfitName> {
-    HeaderValue::from_str(text).map_err(UnfitName)
+/// A name as a header: its bytes as they are. An empty one would leave our own identity, and white
+/// space around one is cut off by who reads it, which makes it another name.
+fn value(name: &str) -> Result<HeaderValue, UnfitName> {
+    let edge = |c: char| c == ' ' || c == '\t';
+    if name.is_empty() || name.starts_with(edge) || name.ends_with(edge) {
+        return Err(UnfitName(None));
+    }
+    HeaderValue::from_bytes(name.as_bytes()).map_err(|source| UnfitName(Some(source)))
 }
 
 #[cfg(test)]

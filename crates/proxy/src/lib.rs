@@ -8,6 +8,85 @@
 //! Rescue → Authentication → Attribution → Impersonation → Authorization → Routing ┬ Clusters → Upstream
 //!                                                                                 └ local
 //! ```
+//!
+//! # Embedding
+//!
+//! The ports are closures here. A program that means it brings `fleetgate-authn`, `-authz`,
+//! `-registry`, `-credentials` and `-upstream`, or its own.
+//!
+//! ```
+//! use std::{future::ready, sync::Arc, time::Duration};
+//!
+//! use fleetgate_model::{Attributes, ClusterName, Credentials, Decision, Member, Target, ToMember};
+//! use fleetgate_model::{AuthenticateError, AuthorizeError, CredentialsError, UpstreamError, User};
+//! use fleetgate_proxy::*;
+//! use fleetgate_stack::{Body, Tasks};
+//! use http::{HeaderValue, Request, Response, request::Parts};
+//! use http_body_util::BodyExt;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let member = Arc::new(Member {
+//!     name: ClusterName::parse("member1")?,
+//!     uid: "1".to_owned(),
+//!     endpoint: "https://10.0.0.1:6443".to_owned(),
+//!     secret: None,
+//!     impersonator_secret: None,
+//!     insecure_skip_tls_verification: false,
+//!     forward_proxy: None,
+//! });
+//! let credentials = Arc::new(Credentials {
+//!     authorization: HeaderValue::from_static("bearer impersonator"),
+//!     ca_bundle: None,
+//! });
+//! let authenticate = |parts: &mut Parts| {
+//!     parts.headers.remove("authorization");
+//!     ready(Ok::<_, AuthenticateError>(User { name: "jane".to_owned(), ..User::default() }))
+//! };
+//! let authorize = Arc::new(|_: &User, asked: &Attributes| {
+//!     let Some(resource) = &asked.resource else { return ready(Ok(Decision::Allow)) };
+//!     let reason = format!("{} is not for you", resource.name);
+//!     let allow = resource.name == "member1";
+//!     ready(Ok::<_, AuthorizeError>(if allow { Decision::Allow } else { Decision::Deny { reason } }))
+//! });
+//! let resolve = move |name: &ClusterName| Some(Arc::clone(&member)).filter(|m| m.name == *name);
+//! let present = move |_: &Arc<Member>| ready(Ok::<_, CredentialsError>(Arc::clone(&credentials)));
+//! let connect = |_: Target| service_fn(async |sent: ToMember<Body>| {
+//!     let who = &sent.request.headers()["impersonate-user"];
+//!     let text = format!("{who:?} asked for {}", sent.request.uri());
+//!     Ok::<_, UpstreamError>(Response::new(Body::full(text)))
+//! });
+//! let config = Config {
+//!     request_timeout: Duration::from_secs(60),
+//!     tasks: Tasks::default(),
+//!     metrics: Metrics::register(&mut Default::default()),
+//! };
+//! let server = ServiceBuilder::new()
+//!     .layer(RescueLayer::new(|refusal: &fleetgate_model::Refusal| {
+//!         let mut answer = Response::new(Body::full(refusal.message.clone().into_owned()));
+//!         *answer.status_mut() = refusal.code;
+//!         answer
+//!     }))
+//!     .layer(AuthenticationLayer::new(authenticate))
+//!     .layer(AttributionLayer)
+//!     .layer(ImpersonationLayer::new(Arc::clone(&authorize)))
+//!     .layer(AuthorizationLayer::new(authorize))
+//!     .layer(RoutingLayer::new(service_fn(async |_: Authorized| Ok(Response::new(Body::empty())))))
+//!     .service(Clusters::new(config, resolve, present, connect));
+//!
+//! let ask = async |cluster: &str| {
+//!     let clusters = "/apis/cluster.karmada.io/v1alpha1/clusters";
+//!     let request = Request::get(format!("{clusters}/{cluster}/proxy/api?limit=1"));
+//!     let answer = server.clone().oneshot(request.body(Body::empty())?).await?;
+//!     let (code, body) = (answer.status(), answer.into_body().collect().await?.to_bytes());
+//!     Ok::<_, Box<dyn std::error::Error + Send + Sync>>((code.as_u16(), body))
+//! };
+//! assert_eq!(ask("member1").await?, (200, "\"jane\" asked for /api?limit=1".into()));
+//! assert_eq!(ask("member2").await?.0, 403);
+//! # Ok(())
+//! # }
+//! ```
 
 mod attribute;
 mod authenticate;

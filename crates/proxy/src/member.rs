@@ -4,9 +4,13 @@ use fleetgate_model::{
     Attributes, Class, ClusterName, Credentials, Hop, PeerAddress, ToMember, UpstreamError, User,
 };
 use fleetgate_stack::{Body, Tasks};
-use http::{Request, Response, StatusCode, Uri, header::UPGRADE, uri::PathAndQuery};
+use http::{
+    Request, Response, StatusCode, Uri,
+    header::UPGRADE,
+    uri::{InvalidUri, PathAndQuery},
+};
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt};
 
 use crate::{
@@ -15,6 +19,7 @@ use crate::{
     ending::EndingBody,
     identity::{forwarded_for, present, strip_hop_by_hop},
     metrics::MemberMetrics,
+    rescue::refusal,
     route::Routed,
     upgrade,
 };
@@ -26,27 +31,40 @@ pub(crate) struct Member<S> {
     tasks: Tasks,
     request_timeout: std::time::Duration,
     metrics: MemberMetrics,
+    lasting: Lasting,
+}
+
+/// What is known of requests that last.
+pub(crate) struct Lasting {
     /// Ends watches and upgrades: when the server stops or the cluster is gone.
-    ending: CancellationToken,
+    pub(crate) ending: CancellationToken,
+    /// Keeps count of upgrades.
+    pub(crate) upgrades: TaskTracker,
 }
 
 // === impl Member ===
 
 impl<S> Member<S> {
-    pub(crate) fn new(config: &Config, name: ClusterName, upstream: S) -> Self {
+    /// The end of the stack of the member `name`.
+    pub(crate) fn new(config: &Config, name: ClusterName, upstream: S, lasting: Lasting) -> Self {
         Self {
             tasks: config.tasks.clone(),
             request_timeout: config.request_timeout,
             metrics: config.metrics.member(name.as_str()),
-            ending: config.tasks.stopping().child_token(),
             name,
             upstream,
+            lasting,
         }
+    }
+
+    /// What ends watches and upgrades.
+    pub(crate) fn ending(&self) -> CancellationToken {
+        self.lasting.ending.clone()
     }
 
     /// Ends what lasts.
     pub(crate) fn end(&self) {
-        self.ending.cancel();
+        self.lasting.ending.cancel();
     }
 }
 
@@ -63,9 +81,10 @@ where
         let since = Instant::now();
         let (request, user, inner) = routed.into_parts();
         let answer = self.exchange(request, &user, &inner, credentials).await;
-        let code = answer
-            .as_ref()
-            .map_or(StatusCode::BAD_GATEWAY, Response::status);
+        let code = match &answer {
+            Ok(response) => response.status(),
+            Err(error) => refusal(error).code,
+        };
         self.metrics.observe(code, since.elapsed());
         answer
     }
@@ -83,7 +102,14 @@ where
             .as_ref()
             .and_then(|_| request.headers().get(UPGRADE).cloned());
         let peer = request.extensions().get::<PeerAddress>().copied();
-        *request.uri_mut() = uri(&request, &inner.path);
+        *request.uri_mut() = uri(&request, &inner.path).map_err(|source| {
+            let source = source.into();
+            self.failed(UpstreamError::Failed {
+                hop: Hop::Request,
+                detail: Some("the path cannot be sent"),
+                source,
+            })
+        })?;
         request.extensions_mut().clear();
         let headers = request.headers_mut();
         strip_hop_by_hop(headers, protocol);
@@ -121,7 +147,7 @@ where
         strip_hop_by_hop(response.headers_mut(), None);
         match class {
             Class::LongRunning => {
-                let ending = self.ending.clone();
+                let ending = self.lasting.ending.clone();
                 response.map(|body| Body::new(EndingBody::new(body, ending)))
             }
             Class::Short | Class::Upgrade => response,
@@ -143,8 +169,8 @@ where
             return Err(Error::UpgradeAnswer { cluster, code });
         }
         let member = hyper::upgrade::on(&mut response);
-        let ending = self.ending.clone();
-        self.tasks.spawn(upgrade::splice(caller, member, ending));
+        let splice = upgrade::splice(caller, member, self.lasting.ending.clone());
+        self.tasks.spawn(self.lasting.upgrades.track_future(splice));
         let protocol = response.headers().get(UPGRADE).cloned();
         strip_hop_by_hop(response.headers_mut(), protocol);
         Ok(response)
@@ -169,12 +195,11 @@ fn class(request: &Request<Body>, inner: &Attributes) -> Class {
 }
 
 /// `rest` and the query, as sent. `/proxy` without a slash is the member's root.
-fn uri(request: &Request<Body>, rest: &str) -> Uri {
+fn uri(request: &Request<Body>, rest: &str) -> Result<Uri, InvalidUri> {
     let rest = if rest.is_empty() { "/" } else { rest };
     let target = match request.uri().query() {
         None => PathAndQuery::try_from(rest),
         Some(query) => PathAndQuery::try_from(format!("{rest}?{query}")),
     };
-    // Both are parts of a URI that was parsed before.
-    target.map_or_else(|_| Uri::default(), Uri::from)
+    target.map(Uri::from)
 }

@@ -144,7 +144,12 @@ fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
         }
         UpstreamError::TimedOut { hop } => {
             let message = format!("cluster {cluster}: {hop}: timed out");
-            member(StatusCode::GATEWAY_TIMEOUT, message, None)
+            let retry_after = match hop {
+                Hop::Connect | Hop::Dns | Hop::Proxy | Hop::Tls => RETRY_AFTER,
+                // The member may have done what was asked.
+                Hop::Request => None,
+            };
+            member(StatusCode::GATEWAY_TIMEOUT, message, retry_after)
         }
     }
 }

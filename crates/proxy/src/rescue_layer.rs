@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -26,6 +27,9 @@ pub struct Rescue<F, S> {
     render: Arc<F>,
     inner: S,
 }
+
+/// An error with all its causes, whatever the log is written as.
+struct Chain<'e>(&'e (dyn std::error::Error + 'static));
 
 // === impl RescueLayer ===
 
@@ -82,10 +86,23 @@ where
 
 fn log(error: &Error, refusal: &Refusal) {
     let code = refusal.code.as_u16();
-    let error = error as &dyn std::error::Error;
+    let error = Chain(error);
     match refusal.fault {
-        Fault::Caller => tracing::info!(code, error, "request refused"),
-        Fault::Member => tracing::warn!(code, error, "member not reached"),
-        Fault::Server => tracing::error!(code, error, "request not served"),
+        Fault::Caller => tracing::info!(code, %error, "request refused"),
+        Fault::Member => tracing::warn!(code, %error, "member not reached"),
+        Fault::Server => tracing::error!(code, %error, "request not served"),
+    }
+}
+
+// === impl Chain ===
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let causes = std::iter::successors(self.0.source(), |cause| cause.source());
+        for cause in causes {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
     }
 }

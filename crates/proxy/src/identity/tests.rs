@@ -1,3 +1,5 @@
+//! What a member sees of a caller.
+
 use fleetgate_model::{Credentials, User};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -65,10 +67,40 @@ fn the_implied_groups_are_not_impersonated() {
 }
 
 #[test]
-fn a_name_that_would_break_out_of_its_header_is_refused() {
-    let mut user = user(&[]);
-    user.name = "jane\r\nImpersonate-Group: system:masters".to_owned();
-    assert!(present(&mut HeaderMap::new(), &user, &credentials()).is_err());
+fn a_name_that_a_member_would_read_as_another_is_refused() {
+    let forged = "jane\r\nImpersonate-Group: system:masters";
+    for name in ["", " ", " jane", "jane\t", "a\0b", forged] {
+        let mut headers = HeaderMap::new();
+        let user = User {
+            name: name.to_owned(),
+            ..user(&[])
+        };
+        assert!(present(&mut headers, &user, &credentials()).is_err());
+        let in_group = present(&mut HeaderMap::new(), &self::user(&[name]), &credentials());
+        assert!(in_group.is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn a_name_is_sent_as_its_bytes() {
+    let mut headers = HeaderMap::new();
+    let user = User {
+        name: "josé müller".to_owned(),
+        ..user(&[])
+    };
+    present(&mut headers, &user, &credentials()).expect("fits");
+    assert_eq!(
+        headers["impersonate-user"].as_bytes(),
+        "josé müller".as_bytes()
+    );
+}
+
+#[test]
+fn trailers_stay_announced() {
+    let mut headers = headers(&[("trailer", "x-sum"), ("transfer-encoding", "chunked")]);
+    strip_hop_by_hop(&mut headers, None);
+    assert_eq!(headers["trailer"], "x-sum");
+    assert!(!headers.contains_key("transfer-encoding"));
 }
 
 #[test]

@@ -95,11 +95,12 @@ impl Requested {
             groups.push("system:serviceaccounts".to_owned());
             groups.push(format!("system:serviceaccounts:{namespace}"));
         }
-        let implied = match self.name.as_str() {
-            ANONYMOUS => UNAUTHENTICATED,
-            _ => AUTHENTICATED,
+        // Whoever asks for the group of the unauthenticated is not made the opposite as well.
+        let (implied, unless) = match self.name.as_str() {
+            ANONYMOUS => (UNAUTHENTICATED, UNAUTHENTICATED),
+            _ => (AUTHENTICATED, UNAUTHENTICATED),
         };
-        if !groups.iter().any(|group| group == implied) {
+        if !groups.iter().any(|g| g == implied || g == unless) {
             groups.push(implied.to_owned());
         }
         User {
@@ -212,17 +213,31 @@ mod tests {
         assert!(Requested::take(&mut headers).is_err());
     }
 
-    #[test]
-    fn a_service_account_is_in_its_groups() {
-        let mut headers = headers(&[("impersonate-user", "system:serviceaccount:ns:sa")]);
+    #[track_caller]
+    fn check_groups(pairs: &[(&'static str, &'static str)], want: &[&str]) {
+        let mut headers = headers(pairs);
         let requested = Requested::take(&mut headers)
             .expect("a user")
             .expect("some");
-        let want = [
+        assert_eq!(requested.into_user().groups, want);
+    }
+
+    #[test]
+    fn groups_are_those_that_kubernetes_would_imply() {
+        let account = ("impersonate-user", "system:serviceaccount:ns:sa");
+        let (jane, group) = (("impersonate-user", "jane"), "impersonate-group");
+        let all = [
             "system:serviceaccounts",
             "system:serviceaccounts:ns",
             "system:authenticated",
         ];
-        assert_eq!(requested.into_user().groups, want);
+        check_groups(&[account], &all);
+        check_groups(&[account, (group, "g")], &["g", "system:authenticated"]);
+        check_groups(&[jane], &["system:authenticated"]);
+        let unauthenticated = "system:unauthenticated";
+        check_groups(&[jane, (group, unauthenticated)], &[unauthenticated]);
+        let anonymous = ("impersonate-user", "system:anonymous");
+        check_groups(&[anonymous], &[unauthenticated]);
+        check_groups(&[anonymous, (group, "g")], &["g", unauthenticated]);
     }
 }

@@ -1,3 +1,5 @@
+//! What a caller is told.
+
 use fleetgate_model::{
     Attributes, CredentialsError, Hop, Resource, SecretRef, UpstreamError, Verb,
 };

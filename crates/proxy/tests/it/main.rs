@@ -1,0 +1,15 @@
+//! The whole stack, with closures as ports, in front of fake members.
+#![expect(
+    clippy::panic,
+    reason = "a helper that finds what it must not stops the test"
+)]
+
+mod clusters;
+mod headers;
+mod impersonation;
+mod paths;
+mod refusals;
+mod streaming;
+mod support;
+mod time_limits;
+mod upgrades;

@@ -1,0 +1,243 @@
+//! exec, attach and port-forward, through the whole stack and over real connections.
+
+use bytes::Bytes;
+use fleetgate_stack::Body;
+use fleetgate_testkit::{
+    Answer, FakeMember, Received, UpgradeScript,
+    certs::{self, Ca},
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, upgrade::Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::support::{PATIENCE, Served, World, request};
+
+const EXEC: &str = "/api/v1/namespaces/n/pods/p/exec?command=cat&command=-&stdin=true";
+
+async fn member(script: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> FakeMember {
+    let leaf = Ca::new("members").sign(&certs::server(&["127.0.0.1"]));
+    FakeMember::tls(&leaf).start(script).await
+}
+
+fn upgrade(method: Method, protocol: &'static str) -> Request<Body> {
+    let mut request = request(method, EXEC);
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, HeaderValue::from_static("server"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static(protocol));
+    request
+}
+
+async fn switched(answer: Response<Incoming>) -> TokioIo<Upgraded> {
+    assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let upgraded = hyper::upgrade::on(answer).await;
+    TokioIo::new(upgraded.expect("a stream"))
+}
+
+/// Everything that still comes.
+async fn rest(stream: &mut TokioIo<Upgraded>) -> String {
+    let mut rest = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    // A stream that is cut ends in an error or in its end, as the system likes.
+    read.expect("in time").unwrap_or_default();
+    String::from_utf8(rest).expect("text")
+}
+
+#[tokio::test]
+async fn bytes_go_both_ways_and_the_end_of_stdin_does_not_end_stdout() {
+    let bye = UpgradeScript::EchoThen(Bytes::from_static(b"bye"));
+    let member = member(move |_| Answer::Upgrade(bye.clone())).await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let mut exec = upgrade(Method::POST, "SPDY/3.1");
+    for version in ["v4.channel.k8s.io", "v3.channel.k8s.io"] {
+        let version = HeaderValue::from_static(version);
+        exec.headers_mut()
+            .append("x-stream-protocol-version", version);
+    }
+    let answer = client.send(exec).await;
+    assert_eq!(answer.headers()[header::UPGRADE], "SPDY/3.1");
+    assert_eq!(answer.headers()[header::CONNECTION], "Upgrade");
+    let mut stream = switched(answer).await;
+    for _ in 0..3 {
+        stream.write_all(b"ping").await.expect("sent");
+        let mut echo = [0; 4];
+        stream.read_exact(&mut echo).await.expect("an echo");
+        assert_eq!(&echo, b"ping");
+    }
+    stream.shutdown().await.expect("closed");
+    assert_eq!(rest(&mut stream).await, "bye");
+    let record = &member.wait_upgraded(1).await[0];
+    assert_eq!(record.received, "pingpingping");
+    assert!(record.caller_closed && record.all_sent);
+
+    let received = &member.received()[0];
+    assert_eq!(received.path, EXEC);
+    assert_eq!(received.version, Version::HTTP_11);
+    assert_eq!(received.header("authorization"), "bearer ours");
+    assert_eq!(received.header("impersonate-user"), "jane");
+    let versions = received.headers.get_all("x-stream-protocol-version");
+    assert_eq!(versions.iter().count(), 2);
+    assert_eq!(received.header("x-forwarded-for"), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn the_end_of_stdout_does_not_end_stdin() {
+    let done = UpgradeScript::CloseFirst(Bytes::from_static(b"done"));
+    let member = member(move |_| Answer::Upgrade(done.clone())).await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    let mut stream = switched(answer).await;
+    assert_eq!(rest(&mut stream).await, "done");
+    stream.write_all(b"late words").await.expect("sent");
+    stream.shutdown().await.expect("closed");
+    let record = &member.wait_upgraded(1).await[0];
+    assert_eq!(record.received, "late words");
+    assert!(record.caller_closed);
+}
+
+#[tokio::test]
+async fn a_websocket_keeps_its_headers() {
+    let script = |received: &Received| {
+        assert_eq!(
+            received.header("sec-websocket-key"),
+            "dGhlIHNhbXBsZSBub25jZQ=="
+        );
+        assert_eq!(
+            received.header("sec-websocket-protocol"),
+            "v5.channel.k8s.io"
+        );
+        Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))
+    };
+    let member = member(script).await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let mut exec = upgrade(Method::GET, "websocket");
+    let key = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+    exec.headers_mut().insert("sec-websocket-key", key);
+    let protocol = HeaderValue::from_static("v5.channel.k8s.io");
+    exec.headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    let mut stream = switched(client.send(exec).await).await;
+    let large = vec![b'x'; 1 << 20];
+    let (mut read, mut write) = tokio::io::split(&mut stream);
+    let write = async {
+        write.write_all(&large).await.expect("sent");
+        write.shutdown().await.expect("closed");
+    };
+    let mut back = Vec::new();
+    let (_, read) = tokio::join!(write, read.read_to_end(&mut back));
+    read.expect("an end");
+    assert!(back == large);
+}
+
+#[tokio::test]
+async fn a_members_refusal_is_handed_on_and_the_connection_stays_http() {
+    let member = member(|_| Answer::json(StatusCode::FORBIDDEN, &serde_json::json!({"no": 1})));
+    let member = member.await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    for _ in 0..2 {
+        let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+        assert!(!answer.headers().contains_key(header::UPGRADE));
+        let body = answer.into_body().collect().await.expect("a body");
+        assert_eq!(body.to_bytes(), "{\"no\":1}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_neither_is_a_bad_gateway() {
+    for code in [StatusCode::OK, StatusCode::FOUND] {
+        let member = member(move |_| Answer::json(code, &serde_json::json!({}))).await;
+        let world = World::of(&member);
+        let served = Served::start(&world).await;
+        let mut client = served.client(Version::HTTP_11).await;
+        let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+        let body = answer.into_body().collect().await.expect("a body");
+        let body = String::from_utf8(body.to_bytes().to_vec()).expect("text");
+        let want = format!(
+            "cluster m: request: invalid upgrade response: status code {}",
+            code.as_u16()
+        );
+        assert!(body.contains(&want), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_upgrades_nothing() {
+    let member = member(|_| Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))).await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let mut exec = upgrade(Method::POST, "SPDY/3.1");
+    let denied = HeaderValue::from_static("Bearer denied");
+    exec.headers_mut().insert(header::AUTHORIZATION, denied);
+    let answer = client.send(exec).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let want = ["denied create cluster.karmada.io/clusters/proxy m"];
+    assert_eq!(world.asked(), want);
+    assert!(member.received().is_empty());
+}
+
+#[tokio::test]
+async fn an_upgrade_ends_with_its_cluster_and_with_the_server() {
+    for deleted in [true, false] {
+        let member = member(|_| Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))).await;
+        let world = World::of(&member);
+        let served = Served::start(&world).await;
+        let mut client = served.client(Version::HTTP_11).await;
+        let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+        let mut stream = switched(answer).await;
+        stream.write_all(b"x").await.expect("sent");
+        assert_eq!(stream.read_u8().await.expect("an echo"), b'x');
+        match deleted {
+            true => world.delete(),
+            false => world.tasks.stop().await,
+        }
+        assert_eq!(rest(&mut stream).await, "");
+        member.wait_upgraded(1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_ends_the_upgrade_at_the_member() {
+    let member = member(|_| Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))).await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    let stream = switched(answer).await;
+    drop(stream);
+    assert!(member.wait_upgraded(1).await[0].caller_closed);
+}
+
+#[tokio::test]
+async fn a_server_that_drains_can_wait_for_upgrades() {
+    let member = member(|_| Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))).await;
+    let world = World::of(&member);
+    (world.upgrades_ended)().await;
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    let mut stream = switched(answer).await;
+    let mut ended = (world.upgrades_ended)();
+    for _ in 0..3 {
+        stream.write_all(b"x").await.expect("sent");
+        assert_eq!(stream.read_u8().await.expect("an echo"), b'x');
+        assert!(futures::poll!(&mut ended).is_pending());
+    }
+    stream.shutdown().await.expect("closed");
+    timeout(PATIENCE, ended).await.expect("ends");
+}
