@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fleetgate_apimachinery::status::Status;
 use fleetgate_model::{
     Attributes, AuthenticateError, CredentialsError, Fault, Hop, Reason, Refusal, RefusalDetails,
     UpstreamError,
@@ -154,53 +155,19 @@ fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
     }
 }
 
-/// The words of `apiserver/pkg/endpoints/handlers/responsewriters`, which users search for.
+/// The Status that kube-apiserver itself would answer.
 fn forbidden(user: &str, attributes: &Attributes, reason: &str) -> Refusal {
-    let verb = &attributes.verb;
-    let mut message = match &attributes.resource {
-        None => format!(
-            "forbidden: User {user:?} cannot {verb} path {:?}",
-            attributes.path
-        ),
-        Some(resource) => {
-            let plural = join(&resource.resource, '/', &resource.subresource);
-            let qualified = join(&resource.resource, '.', &resource.group);
-            let named = match resource.name.as_str() {
-                "" => String::new(),
-                name => format!(" {name:?}"),
-            };
-            let scope = match resource.namespace.as_str() {
-                "" => "at the cluster scope".to_owned(),
-                namespace => format!("in the namespace {namespace:?}"),
-            };
-            format!(
-                "{qualified}{named} is forbidden: User {user:?} cannot {verb} resource \
-                 {plural:?} in API group {:?} {scope}",
-                resource.group
-            )
-        }
-    };
-    if !reason.is_empty() {
-        message = format!("{message}: {reason}");
-    }
+    let Status {
+        message, details, ..
+    } = Status::forbidden(user, attributes, reason);
+    let details = details.map(|details| RefusalDetails {
+        group: details.group,
+        resource: details.kind,
+        name: details.name,
+    });
     Refusal {
-        details: Some(match &attributes.resource {
-            None => RefusalDetails::default(),
-            Some(resource) => RefusalDetails {
-                group: resource.group.clone(),
-                resource: resource.resource.clone(),
-                name: resource.name.clone(),
-            },
-        }),
+        details,
         ..Refusal::caller(StatusCode::FORBIDDEN, Reason::Forbidden, message)
-    }
-}
-
-/// `left`, and `right` behind `between` unless it is empty.
-fn join(left: &str, between: char, right: &str) -> String {
-    match right {
-        "" => left.to_owned(),
-        right => format!("{left}{between}{right}"),
     }
 }
 

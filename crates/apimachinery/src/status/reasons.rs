@@ -1,6 +1,6 @@
 //! One constructor per reason of a Status, with Kubernetes' wording.
 
-use fleetgate_model::{Attributes, Refusal, User};
+use fleetgate_model::{Attributes, Refusal};
 
 use super::{Outcome, Status, StatusCause, StatusDetails};
 use crate::{
@@ -47,8 +47,8 @@ impl Status {
         Self::expired(format!("too old resource version: {wanted} ({oldest})"))
     }
 
-    /// 403: `user` may not do what `attributes` say. `reason` is the authorizer's, or empty.
-    pub fn forbidden(user: &User, attributes: &Attributes, reason: &str) -> Self {
+    /// 403: the user of that name may not do what `attributes` say. `reason` is the authorizer's, or empty.
+    pub fn forbidden(user: &str, attributes: &Attributes, reason: &str) -> Self {
         let what = denied(user, attributes);
         let why = if reason.is_empty() {
             what
@@ -256,8 +256,8 @@ impl From<Refusal> for Status {
 }
 
 /// What is denied, without characters that a browser could take for markup.
-fn denied(user: &User, attributes: &Attributes) -> String {
-    let name = go::quote(&user.name);
+fn denied(user: &str, attributes: &Attributes) -> String {
+    let name = go::quote(user);
     let verb = &attributes.verb;
     let Some(asked) = &attributes.resource else {
         let path = go::quote(&attributes.path);

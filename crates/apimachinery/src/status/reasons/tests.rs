@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleetgate_model::{Attributes, Fault, Reason, Refusal, RefusalDetails, Resource, User, Verb};
+use fleetgate_model::{Attributes, Fault, Reason, Refusal, RefusalDetails, Resource, Verb};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -34,13 +34,6 @@ fn attributes(verb: &'static str, subresource: &str, name: &str) -> Attributes {
             ..Resource::default()
         }),
         ..Attributes::default()
-    }
-}
-
-fn user(name: &str) -> User {
-    User {
-        name: name.to_owned(),
-        ..User::default()
     }
 }
 
@@ -109,7 +102,7 @@ fn an_invalid_object_has_a_cause_per_field() {
 
 #[track_caller]
 fn check_forbidden(attributes: &Attributes, reason: &str, want: &str) {
-    let status = Status::forbidden(&user("u"), attributes, reason);
+    let status = Status::forbidden("u", attributes, reason);
     assert_eq!((status.message.as_str(), status.code), (want, 403));
 }
 
