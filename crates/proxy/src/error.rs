@@ -6,7 +6,7 @@ use fleetgate_model::{
 };
 use http::StatusCode;
 
-/// Why a request did not get a member's answer. [`crate::rescue`] has the one table to refusals.
+/// Why a request did not get a member's answer. [`crate::refusal`] is the one table to refusals.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller is not known.
