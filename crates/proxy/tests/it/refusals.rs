@@ -1,12 +1,11 @@
 //! What a caller is told instead of a member's answer, and what only the log is.
 
-use std::{io, sync::Arc};
+use std::{cell::RefCell, io, sync::Arc};
 
 use fleetgate_model::{CredentialsError, Hop, SecretRef, UpstreamError};
 use fleetgate_testkit::FakeMember;
 use futures::FutureExt;
 use http::{HeaderValue, Method, StatusCode};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -14,9 +13,13 @@ use crate::support::{World, request, text};
 
 const EXPECTED: &str = include_str!("../../../../tests/golden/expected.json");
 
-/// A log that a test reads.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A log apart for each thread, and so for each test.
+#[derive(Clone, Copy)]
+struct Log;
 
 /// A world whose member always fails like `error`.
 fn failing(error: impl Fn() -> UpstreamError + Clone + Send + Sync + 'static) -> World {
@@ -189,13 +192,13 @@ async fn all_clusters_at_once_are_no_cluster_yet() {
 
 #[tokio::test]
 async fn the_log_has_the_whole_chain_and_the_caller_has_not() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).json();
-    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    // For all tests: what a thread logs may otherwise depend on what another did before.
+    let subscriber = tracing_subscriber::fmt().with_writer(Log).json();
+    tracing::subscriber::set_global_default(subscriber.finish()).expect("the only one");
     let world = failed(Hop::Connect, Some("connection refused"));
     let body = text(world.get("/api").await).await;
     assert!(!body.contains("10.1.2.3"), "{body}");
-    let logged = String::from_utf8(log.0.lock().clone()).expect("text");
+    let logged = Log::text();
     let chain = "cannot reach cluster m: connect failed: dial tcp 10.1.2.3:6443";
     assert!(logged.contains(chain), "{logged}");
     assert!(
@@ -208,7 +211,7 @@ async fn the_log_has_the_whole_chain_and_the_caller_has_not() {
     let bearer = HeaderValue::from_static("Bearer denied");
     denied.headers_mut().insert("authorization", bearer);
     world.send(denied).await;
-    let logged = String::from_utf8(log.0.lock().clone()).expect("text");
+    let logged = Log::text();
     assert!(
         logged.contains("\"INFO\"") && logged.contains("may not get"),
         "{logged}"
@@ -217,9 +220,15 @@ async fn the_log_has_the_whole_chain_and_the_caller_has_not() {
 
 // === impl Log ===
 
+impl Log {
+    fn text() -> String {
+        LOGGED.with_borrow(|logged| String::from_utf8(logged.clone()).expect("text"))
+    }
+}
+
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -228,10 +237,10 @@ impl io::Write for Log {
     }
 }
 
-impl<'l> MakeWriter<'l> for Log {
+impl MakeWriter<'_> for Log {
     type Writer = Self;
 
-    fn make_writer(&'l self) -> Self {
-        self.clone()
+    fn make_writer(&self) -> Self {
+        *self
     }
 }
