@@ -1,8 +1,9 @@
 //! In whose name a member is asked: checked at a member that records what it receives.
 
 mod paths;
+mod upgrades;
 
-use fleetgate_testkit::{Answer, Received, UpgradeScript};
+use fleetgate_testkit::Received;
 use fleetgate_tests::{
     Credential, fleet,
     http::{Client, Reply},
@@ -263,31 +264,6 @@ async fn what_a_caller_shows_us_is_not_shown_to_a_member() {
         assert_eq!(&received.body()[..], br#"{"a": 1}"#, "{}", caller.at);
         let host = recorder.member().address().to_string();
         assert_eq!(received.host, host, "the member's own Host, {}", caller.at);
-    }
-    recorder.remove().await;
-}
-
-#[tokio::test]
-async fn an_upgrade_carries_the_same_identity() {
-    let echo = |_: &Received| Answer::Upgrade(UpgradeScript::EchoThen("end".into()));
-    let recorder = Recorder::start("identity-upgraded", echo).await;
-    let callers = callers("identity-upgraded", "identity-upgrader").await;
-    for (number, caller) in callers.iter().enumerate() {
-        let path = format!("/api/v1/namespaces/n/pods/{number}/exec?command=sh");
-        let mut call = caller.client.call(Method::GET, &recorder.path(&path));
-        for (name, value) in CLAIMS {
-            call = call.header(name, value);
-        }
-        let answer = call
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "SPDY/3.1")
-            .open()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 101, "{}: {answer:?}", caller.at);
-        let received = recorder.only(&path);
-        check_identity(&received, &recorder, caller.name, caller.groups);
-        assert_eq!(received.header("upgrade"), "SPDY/3.1", "{}", caller.at);
     }
     recorder.remove().await;
 }
