@@ -1,23 +1,19 @@
 //! A client that sends exactly what it is told: one connection a request, HTTP/1.1.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
+use anyhow::Result;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-};
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
-use tokio_util::task::TaskTracker;
+use tokio::time::timeout;
 
-use crate::{Credential, fleet};
+use crate::{
+    Credential,
+    connection::{Caller, Connection},
+};
 
 /// How long a whole answer may take; more than the minute after which hops give up.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -25,16 +21,16 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Speaks to one server as one caller.
 #[derive(Clone, Debug)]
 pub struct Client {
-    address: String,
-    tls: Arc<ClientConfig>,
-    token: Option<String>,
+    caller: Caller,
 }
 
 /// A request that is being put together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
-    client: Client,
-    request: http::request::Builder,
+    caller: Caller,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
     body: Bytes,
 }
 
@@ -54,31 +50,8 @@ pub struct Reply {
 impl Client {
     /// `url`: `https://HOST:PORT`.
     pub fn new(url: &str, as_whom: &Credential) -> Self {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(fleet().ca.as_bytes()) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let (tls, token) = match as_whom {
-            Credential::Anonymous => (builder.with_no_client_auth(), None),
-            Credential::Certificate { certificate, key } => {
-                let chain = CertificateDer::pem_slice_iter(certificate.as_bytes())
-                    .collect::<Result<Vec<_>, _>>()
-                    .unwrap();
-                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-                (builder.with_client_auth_cert(chain, key).unwrap(), None)
-            }
-            Credential::Token(token) => (builder.with_no_client_auth(), Some(token.clone())),
-        };
-        let address = url.strip_prefix("https://").unwrap().to_owned();
-        Self {
-            address,
-            tls: Arc::new(tls),
-            token,
-        }
+        let caller = Caller::new(url, as_whom);
+        Self { caller }
     }
 
     /// GET `path`, with its query.
@@ -98,38 +71,15 @@ impl Client {
 
     /// A request for `path` and query, which go out as they are.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        let uri: Uri = path.parse().unwrap();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header(header::HOST, &self.address);
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
         Call {
-            client: self.clone(),
-            request,
+            caller: self.caller.clone(),
+            method,
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
             body: Bytes::new(),
         }
     }
-
-    async fn open(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failed> {
-        let tcp = TcpStream::connect(&self.address).await?;
-        let (name, _) = self.address.rsplit_once(':').unwrap();
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        let tls = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, tcp)
-            .await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
-        // Ends with the answer, whose failure tells what became of it.
-        TaskTracker::new().spawn(connection.with_upgrades());
-        Ok(sender.send_request(request).await?)
-    }
 }
-
-/// No answer, or not all of it.
-pub type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 // === impl Call ===
 
@@ -137,7 +87,8 @@ impl Call {
     /// Adds a header; several of one name may be sent.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.request = self.request.header(name, value);
+        let name: HeaderName = name.parse().unwrap();
+        self.headers.append(name, value.parse().unwrap());
         self
     }
 
@@ -149,12 +100,10 @@ impl Call {
 
     /// Sends `body`, as JSON unless a header says otherwise.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        let said = |headers: &HeaderMap| headers.contains_key(header::CONTENT_TYPE);
-        match self.request.headers_ref().is_some_and(said) {
-            true => self,
-            false => self.header("content-type", "application/json"),
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        match self.headers.contains_key(header::CONTENT_TYPE) {
+            true => self.raw(body),
+            false => self.header("content-type", "application/json").raw(body),
         }
     }
 
@@ -167,36 +116,38 @@ impl Call {
 
     /// Sends it and reads the whole answer. Panics if there is none.
     pub async fn send(self) -> Reply {
-        let what = format!("{:?}", self.request);
-        match self.try_send().await {
-            Ok(reply) => reply,
-            Err(error) => panic!("{what}: {error}"),
+        let what = format!("{} {}", self.method, self.path);
+        match timeout(LIMIT, self.exchange()).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => panic!("{what}: {error:#}"),
+            Err(_) => panic!("{what}: no whole answer within {LIMIT:?}"),
         }
     }
 
-    /// Sends it and reads the whole answer.
-    ///
-    /// # Errors
-    /// If there is none, or it breaks off.
-    pub async fn try_send(self) -> Result<Reply, Failed> {
-        timeout(LIMIT, async {
-            let (head, body) = self.open().await?.into_parts();
-            Ok(Reply {
-                status: head.status,
-                headers: head.headers,
-                body: body.collect().await?.to_bytes(),
-            })
+    async fn exchange(self) -> Result<Reply> {
+        let (answer, _connection) = self.open().await?;
+        let (head, body) = answer.into_parts();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
         })
-        .await?
     }
 
-    /// Sends it and returns the answer once its head has come.
+    /// Sends it and returns the answer once its head has come, with the connection that it lives on.
     ///
     /// # Errors
     /// If none comes.
-    pub async fn open(self) -> Result<Response<Incoming>, Failed> {
-        let request = self.request.body(Full::new(self.body))?;
-        self.client.open(request).await
+    pub async fn open(self) -> Result<(Response<Incoming>, Connection)> {
+        let mut connection = self.caller.connect().await?;
+        let mut request = connection.request(self.method, &self.path);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let answer = connection
+            .start(request.body(Full::new(self.body))?)
+            .await?;
+        Ok((answer, connection))
     }
 }
 

@@ -22,6 +22,7 @@ const TEST_THREADS: &str = "--test-threads=8";
 pub(crate) async fn test(node: Wish) -> Result<ExitCode> {
     ui::step("unit and in-process tests");
     cargo::run(&["test", "--workspace", "--exclude", TESTS])?;
+    cargo::run(&["test", "--package", TESTS, "--lib"])?;
     e2e(None, node).await
 }
 

@@ -33,7 +33,7 @@ async fn an_upgrade_carries_the_same_identity() {
         for (name, value) in CLAIMS {
             call = call.header(name, value);
         }
-        let answer = as_spdy(call).open().await.unwrap();
+        let (answer, _connection) = as_spdy(call).open().await.unwrap();
         assert_eq!(answer.status(), 101, "{}: {answer:?}", caller.at);
         let received = recorder.only(&path);
         check_identity(&received, &recorder, caller.name, caller.groups);
@@ -48,7 +48,7 @@ async fn each_direction_of_an_upgrade_is_closed_on_its_own() {
     let recorder = echo("identity-halves").await;
     let server = fleet().at_server(&fleet().admin());
     let call = server.call(Method::GET, &recorder.path("/halves"));
-    let mut answer = as_spdy(call).open().await.unwrap();
+    let (mut answer, _connection) = as_spdy(call).open().await.unwrap();
     let mut stream = TokioIo::new(hyper::upgrade::on(&mut answer).await.unwrap());
     stream.write_all(b"begin ").await.unwrap();
     stream.shutdown().await.unwrap();
@@ -69,7 +69,7 @@ async fn a_token_among_websocket_protocols_is_taken_out() {
     let token = BASE64_URL_SAFE_NO_PAD.encode(&fleet().admin_token);
     let offered = format!("base64url.bearer.authorization.k8s.io.{token}, v5.channel.k8s.io");
     let server = fleet().at_server(&Credential::Anonymous);
-    let answer = server
+    let (answer, _connection) = server
         .call(Method::GET, &recorder.path("/browser"))
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
