@@ -134,8 +134,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         .layer(ImpersonationLayer::new(Arc::clone(&authorizer)))
         .layer(AuthorizationLayer::new(authorizer))
         .layer(RoutingLayer::new(local))
-        .service(stacks);
-    server.run(service, stop, tasks.stopping()).await;
+        .service(stacks.clone());
+    let upgrades = stacks.upgrades_ended();
+    server.run(service, stop, upgrades, tasks.stopping()).await;
     tasks.stop().await;
     tracing::info!("stopped");
     Ok(())

@@ -4,6 +4,7 @@ use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, tim
 
 use fleetgate_model::{PeerAddress, PeerCertificates};
 use fleetgate_stack::Body;
+use futures::future::join;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -29,8 +30,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(32);
 /// As large as Go's default for the head of a request.
 const MAX_HEAD: usize = 1 << 20;
-/// Go counts bytes and not headers; a caller in hundreds of groups has hundreds of headers.
-const MAX_HEADERS: usize = 4096;
+/// Go counts bytes and not headers; a caller in hundreds of groups has hundreds of headers. Space
+/// for as many is taken for each head of HTTP/1.1.
+const MAX_HEADERS: usize = 1024;
 /// Bytes that one request body may send unread: as kube-apiserver grants.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
@@ -69,10 +71,16 @@ impl Server {
             .map_or(0, |address| address.port())
     }
 
-    /// Serves with `service` until `stop`; then accepts no more, lets requests finish within the
-    /// grace period, cancels `end` for what still lasts, and returns when that was written out.
-    pub(crate) async fn run<S>(self, service: S, stop: CancellationToken, end: &CancellationToken)
-    where
+    /// Serves with `service` until `stop`; then accepts no more, lets requests and `upgrades`
+    /// finish within the grace period, cancels `end` for what still lasts, and returns when that
+    /// was written out.
+    pub(crate) async fn run<S>(
+        self,
+        service: S,
+        stop: CancellationToken,
+        upgrades: impl Future<Output = ()>,
+        end: &CancellationToken,
+    ) where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
             + Clone
             + Send
@@ -100,7 +108,8 @@ impl Server {
             }
         }
         drop(self.listener);
-        let mut finished = Box::pin(graceful.shutdown());
+        // An upgraded connection is no longer one of HTTP, and so not among the graceful ones.
+        let mut finished = Box::pin(join(graceful.shutdown(), upgrades));
         if timeout(self.grace, &mut finished).await.is_err() {
             end.cancel();
             if timeout(FLUSH, finished).await.is_err() {
