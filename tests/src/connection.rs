@@ -1,7 +1,7 @@
 //! A caller that sees what a connection does: kept or new, HTTP/1.1 or HTTP/2, each answer's bytes
 //! as they come, and what follows an upgrade.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -19,10 +19,13 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use serde_json::Value;
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::{Credential, fleet, http::Reply};
+
+/// How long a whole answer may take.
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Who calls which server, and in which protocol.
 #[derive(Clone, Debug)]
@@ -210,15 +213,18 @@ impl Connection {
     /// Sends a request and returns its answer when that is whole.
     ///
     /// # Errors
-    /// If there is none, or it breaks off.
+    /// If there is none, it breaks off, or it takes too long.
     pub async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply> {
-        let (head, body) = self.start(request).await?.into_parts();
-        let body = body.collect().await.context("the answer breaks off")?;
-        Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
+        let whole = async {
+            let (head, body) = self.start(request).await?.into_parts();
+            let body = body.collect().await.context("the answer breaks off")?;
+            Ok(Reply {
+                status: head.status,
+                headers: head.headers,
+                body: body.to_bytes(),
+            })
+        };
+        timeout(LIMIT, whole).await.context("no whole answer")?
     }
 
     /// GET of `path`.
