@@ -45,7 +45,9 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::{future::pending, time::Duration};
+
+    use tokio::time::timeout;
 
     use super::Tasks;
 
@@ -59,7 +61,8 @@ mod tests {
             stopping.cancelled().await;
             tx.send(()).expect("the test waits");
         });
-        tasks.stop().await;
+        let stopped = timeout(Duration::from_secs(20), tasks.stop()).await;
+        assert!(stopped.is_ok(), "a task was not told to stop");
         rx.await.expect("the task ran to its end");
     }
 }
