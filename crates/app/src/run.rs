@@ -81,6 +81,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     log::start(&config.log);
     tracing::info!("{}", crate::version::line());
     let tasks = Tasks::default();
+    let served = serve(&config, &tasks, stop).await;
+    // Where the start failed too: nothing goes on behind the error.
+    tasks.stop().await;
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(config: &Config, tasks: &Tasks, stop: CancellationToken) -> Result<(), StartError> {
     let mut metrics = Registry::default();
     let Config {
         serving,
@@ -90,11 +99,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         authz,
         members,
         ..
-    } = &config;
+    } = config;
 
-    let server = bind(serving, config.grace, &tasks).await?;
+    let server = bind(serving, config.grace, tasks).await?;
     let hosts = Hosts::new(host).await.map_err(StartError::Host)?;
-    let store = open(storage, &tasks).await?;
+    let store = open(storage, tasks).await?;
     let strategy = ClusterStrategy {
         modeling: match config.resource_modeling {
             true => ResourceModeling::Customized,
@@ -104,11 +113,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     let clusters = ClusterRegistry::new(strategy, Arc::clone(&store), &storage.prefix);
     tasks.spawn(clusters.run(tasks.stopping().clone()));
 
-    let authenticator = authenticator(authn, &hosts, &mut metrics, &tasks).await?;
+    let authenticator = authenticator(authn, &hosts, &mut metrics, tasks).await?;
     let authorizer = Arc::new(authorizer(authz, &hosts, &mut metrics)?);
-    let secrets = secrets(members, &hosts, &clusters, &tasks);
-    let stacks = stacks(members, &clusters, &secrets, &mut metrics, &tasks);
-    forget_deleted(&clusters, stacks.clone(), &tasks);
+    let secrets = secrets(members, &hosts, &clusters, tasks);
+    let stacks = stacks(members, &clusters, &secrets, &mut metrics, tasks);
+    forget_deleted(&clusters, stacks.clone(), tasks);
 
     let synced = synced(&clusters, &authenticator);
     let watched = Watched {
@@ -137,8 +146,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
         .service(stacks.clone());
     let upgrades = stacks.upgrades_ended();
     server.run(service, stop, upgrades, tasks.stopping()).await;
-    tasks.stop().await;
-    tracing::info!("stopped");
     Ok(())
 }
 
