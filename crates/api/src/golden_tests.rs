@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use fleetgate_apimachinery::{
-    decode::unknown_fields, json, meta::Time, schema::GroupKind, status::Status,
-    structure::Structure,
+    decode::unknown_fields,
+    definition::{Definition, Field, Type},
+    json,
+    meta::Time,
+    schema::GroupKind,
+    status::Status,
 };
 use serde_json::Value;
 
@@ -132,34 +136,32 @@ fn target<'a>(document: &'a Value, property: &'a Value) -> Option<&'a Value> {
 }
 
 #[track_caller]
-fn check_structure(document: &Value, schema: &Value, structure: &Structure, path: &str) {
-    let Structure::Fields(fields) = structure else {
-        panic!("{path}: {structure:?}")
-    };
+fn check_definition(document: &Value, schema: &Value, definition: &Definition, path: &str) {
     let properties = schema["properties"].as_object().expect("properties");
-    let names: Vec<_> = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let fields = definition.fields();
+    let names: Vec<_> = fields.iter().map(|field| field.name.to_owned()).collect();
     assert_eq!(
         names,
         properties.keys().cloned().collect::<Vec<_>>(),
         "{path}"
     );
-    for (name, structure) in fields.iter().filter(|(name, _)| *name != "metadata") {
+    for Field { name, ty, .. } in fields {
         let (property, path) = (&properties[*name], format!("{path}.{name}"));
-        let (is_list, is_map) = (
-            property["type"] == "array",
-            property["additionalProperties"].is_object(),
-        );
-        assert_eq!(matches!(structure, Structure::List(_)), is_list, "{path}");
-        assert_eq!(matches!(structure, Structure::Map(_)), is_map, "{path}");
-        if let Some(schema) = target(document, property) {
-            let inner = if is_list { structure.item() } else { structure };
-            check_structure(document, schema, inner, &path);
+        let is_list = property["type"] == "array";
+        assert_eq!(matches!(ty, Type::List(_)), is_list, "{path}");
+        let inner = match ty {
+            Type::List(list) => list.item,
+            Type::Map(value) => **value,
+            other => *other,
+        };
+        if let (Some(schema), Type::Named(definition)) = (target(document, property), inner) {
+            check_definition(document, schema, definition, &path);
         }
     }
 }
 
 #[test]
-fn the_structure_has_the_fields_of_the_recorded_schema() {
+fn the_definition_has_the_fields_of_the_recorded_schema() {
     let document = golden("openapi-v3.json");
     let schemas = document["components"]["schemas"]
         .as_object()
@@ -168,7 +170,7 @@ fn the_structure_has_the_fields_of_the_recorded_schema() {
         .keys()
         .find(|name| name.ends_with(".v1alpha1.Cluster"));
     let cluster = schema(&document, cluster.expect("a schema of Cluster"));
-    check_structure(&document, cluster, &crate::STRUCTURE, "");
+    check_definition(&document, cluster, &crate::CLUSTER, "");
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn every_field_is_written_under_its_name() {
     let stored = full["/registry/cluster.karmada.io/clusters/stored-full"]["value"].as_str();
     let cluster: Value = serde_json::from_str(stored.expect("a value")).expect("JSON");
     assert_eq!(
-        unknown_fields(&cluster, &crate::STRUCTURE),
+        unknown_fields(&cluster, Type::Named(&crate::CLUSTER)),
         Vec::<String>::new()
     );
 }

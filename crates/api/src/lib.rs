@@ -4,6 +4,7 @@
 //! word, what Karmada's own API server stores and answers.
 #![warn(missing_docs)]
 
+mod definition;
 mod go_url;
 #[cfg(test)]
 mod golden_tests;
@@ -12,15 +13,14 @@ mod member;
 mod mutation;
 mod quantity;
 mod served;
-mod structure;
 mod table;
 mod types;
 mod validation;
 
+pub use definition::{CLUSTER, CLUSTER_LIST};
 pub use mutation::{ResourceModeling, canonicalize, prepare_for_create, prepare_for_update};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use served::SERVED;
-pub use structure::STRUCTURE;
 pub use table::PRINTER;
 pub use types::{
     API_VERSION, AllocatableModeling, ApiEnablement, ApiResource, Cluster, ClusterList,

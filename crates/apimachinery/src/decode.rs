@@ -8,8 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    negotiation::Input, options::FieldValidation, schema::GroupVersion, status::Status,
-    structure::Structure,
+    definition::{Definition, Type},
+    negotiation::Input,
+    options::FieldValidation,
+    schema::GroupVersion,
+    status::Status,
 };
 
 pub use self::unknown::unknown_fields;
@@ -24,8 +27,8 @@ pub struct Expected<'a> {
     pub group_version: GroupVersion<'a>,
     /// Kind.
     pub kind: &'a str,
-    /// Its fields.
-    pub structure: &'a Structure,
+    /// Its type.
+    pub definition: &'static Definition,
 }
 
 /// A body, read.
@@ -75,7 +78,7 @@ pub fn decode<T: DeserializeOwned>(
         FieldValidation::Ignore => Vec::new(),
         FieldValidation::Strict | FieldValidation::Warn => duplicates
             .into_iter()
-            .chain(unknown_fields(&value, expected.structure))
+            .chain(unknown_fields(&value, Type::Named(expected.definition)))
             .collect(),
     };
     let object = T::deserialize(value).map_err(|error| expected.unhandled(&error.to_string()))?;

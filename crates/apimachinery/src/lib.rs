@@ -3,6 +3,7 @@
 //! Knows no resource kind, no store and no HTTP server.
 
 pub mod decode;
+pub mod definition;
 pub mod discovery;
 pub mod field;
 pub mod go;
@@ -17,7 +18,6 @@ pub mod request_info;
 pub mod schema;
 pub mod selector;
 pub mod status;
-pub mod structure;
 pub mod table;
 pub mod validation;
 pub mod watch;

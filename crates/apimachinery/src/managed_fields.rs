@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use self::{compare::compare, entries::Managed};
 use crate::{
+    definition::{Definition, Type},
     go,
     meta::{ManagedFieldsEntry, Time},
 };
 
 pub use self::{entries::Identity, set::FieldSet};
-pub use crate::structure::{OBJECT_META, Structure};
 
 /// Most bytes of a manager's name that is taken from a user agent.
 const NAME_MAX: usize = 128;
@@ -47,7 +47,7 @@ pub struct FieldManager<'a> {
     /// The subresource that is written to, empty for the object itself.
     pub subresource: &'a str,
     /// The object's type.
-    pub structure: &'a Structure,
+    pub definition: &'static Definition,
     /// The top-level fields that this write cannot change, whatever it sends: `status`, or for the
     /// status subresource `metadata` and `spec`.
     pub reset: &'a [&'static str],
@@ -87,7 +87,7 @@ impl FieldManager<'_> {
             return Vec::new();
         }
         managed.drop_other_versions(self.api_version);
-        let mut changes = compare(live, new, self.structure);
+        let mut changes = compare(live, new, Type::Named(self.definition));
         for field in self.reset {
             changes.exclude(field);
         }

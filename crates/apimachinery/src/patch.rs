@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::{
     decode::{Decoded, decode_json, strict_error, unknown_fields},
+    definition::{Definition, Type},
     field::{FieldError, Path},
     json,
     options::FieldValidation,
     schema::GroupKind,
     status::Status,
-    structure::Structure,
 };
 
 /// Most operations of a JSON patch.
@@ -105,14 +105,14 @@ impl ObjectPatch {
         Ok(Self { change, faults })
     }
 
-    /// What becomes of `current`, read as a `T`; `structure` are its fields.
+    /// What becomes of `current`, read as a `T`; `definition` is its type.
     ///
     /// # Errors
     /// 422 if the patch cannot be applied, or its result is no `T` or does not pass `validation`.
     pub fn apply<T: DeserializeOwned>(
         &self,
         current: Value,
-        structure: &Structure,
+        definition: &'static Definition,
         validation: FieldValidation,
     ) -> Result<Decoded<T>, Status> {
         let patched = self.patch(current)?;
@@ -121,7 +121,7 @@ impl ObjectPatch {
             FieldValidation::Strict | FieldValidation::Warn => self.faults.clone(),
         };
         if validation != FieldValidation::Ignore {
-            faults.extend(unknown_fields(&patched, structure));
+            faults.extend(unknown_fields(&patched, Type::Named(definition)));
         }
         if validation == FieldValidation::Strict && !faults.is_empty() {
             return Err(refuse(&patched, &strict_error(&faults)));
@@ -224,12 +224,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{ObjectPatch, PatchType};
-    use crate::{decode::Decoded, options::FieldValidation, status::Status, structure::Structure};
+    use crate::{
+        decode::Decoded,
+        definition::{Definition, Field, List, Type},
+        options::FieldValidation,
+        status::Status,
+    };
 
-    const THING: Structure = Structure::Fields(&[
-        ("a", Structure::Any),
-        ("l", Structure::List(&Structure::Any)),
-    ]);
+    static THING: Definition = Definition::object(
+        "Thing",
+        "",
+        &[
+            Field::optional("a", Type::Any, ""),
+            Field::optional("l", Type::List(&List::of(Type::Any)), ""),
+        ],
+    );
 
     fn apply(kind: PatchType, patch: &str, validation: FieldValidation) -> Result<Decoded, Status> {
         let patch = ObjectPatch::parse(kind, patch.as_bytes())?;

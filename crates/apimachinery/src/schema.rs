@@ -29,6 +29,17 @@ pub struct GroupVersion<'a> {
     pub version: &'a str,
 }
 
+/// A kind with its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GroupVersionKind<'a> {
+    /// API group, empty for the core group.
+    pub group: &'a str,
+    /// Version.
+    pub version: &'a str,
+    /// Kind.
+    pub kind: &'a str,
+}
+
 impl fmt::Display for GroupResource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { group, resource } = self;

@@ -103,7 +103,7 @@ impl<S: Strategy> Resource<S> {
         Expected {
             group_version: self.group_version(),
             kind: strategy.names().kind,
-            structure: strategy.structure(),
+            definition: strategy.definition(),
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::{future::Future, sync::Arc};
 
 use fleetgate_api::{
-    API_VERSION, Cluster, GROUP, KIND, LIST_KIND, RESOURCE, ResourceModeling, STRUCTURE,
+    API_VERSION, CLUSTER, Cluster, GROUP, KIND, LIST_KIND, RESOURCE, ResourceModeling,
     canonicalize, prepare_for_create, prepare_for_update, validate, validate_status,
     validate_update,
 };
 use fleetgate_apimachinery::{
+    definition::Definition,
     field::FieldError,
     meta::{ObjectMeta, Time},
-    structure::Structure,
 };
 use fleetgate_model::{ClusterName, Member, ResolveCluster};
 use fleetgate_storage::Store;
@@ -55,8 +55,8 @@ impl Strategy for ClusterStrategy {
         &CLUSTERS
     }
 
-    fn structure(&self) -> &'static Structure {
-        &STRUCTURE
+    fn definition(&self) -> &'static Definition {
+        &CLUSTER
     }
 
     fn validate(&self, cluster: &Cluster) -> Vec<FieldError> {

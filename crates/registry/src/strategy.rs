@@ -3,10 +3,10 @@
 use std::fmt::Debug;
 
 use fleetgate_apimachinery::{
+    definition::Definition,
     field::FieldError,
     meta::{ObjectMeta, Time},
     schema::{GroupKind, GroupResource},
-    structure::Structure,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -49,8 +49,8 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// What they are called.
     fn names(&self) -> &'static Names;
 
-    /// How their fields are owned.
-    fn structure(&self) -> &'static Structure;
+    /// Their type.
+    fn definition(&self) -> &'static Definition;
 
     /// What is wrong with a new object.
     fn validate(&self, object: &Self::Object) -> Vec<FieldError>;

@@ -5,12 +5,35 @@ use serde_json::{Value, json};
 
 use super::{Decoded, Expected, decode, decode_value, json};
 use crate::{
+    definition::{Definition, Field, List, OBJECT_META, Type},
     negotiation::Input,
     options::FieldValidation,
     schema::GroupVersion,
     status::Status,
-    structure::{OBJECT_META, Structure},
 };
+
+static THING: Definition = Definition::object(
+    "Thing",
+    "",
+    &[
+        Field::optional("apiVersion", Type::String, ""),
+        Field::optional("kind", Type::String, ""),
+        Field::optional("metadata", Type::Named(&OBJECT_META), ""),
+        Field::optional("spec", Type::Named(&SPEC), ""),
+    ],
+);
+
+static SPEC: Definition = Definition::object(
+    "Spec",
+    "",
+    &[
+        Field::optional("syncMode", Type::String, ""),
+        Field::optional("taints", Type::List(&List::of(Type::Named(&TAINT))), ""),
+    ],
+);
+
+static TAINT: Definition =
+    Definition::object("Taint", "", &[Field::optional("key", Type::String, "")]);
 
 const CLUSTER: Expected<'_> = Expected {
     group_version: GroupVersion {
@@ -18,21 +41,7 @@ const CLUSTER: Expected<'_> = Expected {
         version: "v1alpha1",
     },
     kind: "Cluster",
-    structure: &Structure::Fields(&[
-        ("apiVersion", Structure::Any),
-        ("kind", Structure::Any),
-        ("metadata", OBJECT_META),
-        (
-            "spec",
-            Structure::Fields(&[
-                ("syncMode", Structure::Any),
-                (
-                    "taints",
-                    Structure::List(&Structure::Fields(&[("key", Structure::Any)])),
-                ),
-            ]),
-        ),
-    ]),
+    definition: &THING,
 };
 
 fn read(body: &str, validation: FieldValidation) -> Result<Decoded, Status> {

@@ -4,18 +4,18 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::{go, structure::Structure};
+use crate::{definition::Type, go};
 
 /// Most faults that are told of one body.
 const MAX_FAULTS: usize = 100;
 
-/// `unknown field "spec.x"` for each field of `value` that `structure` does not have.
-pub fn unknown_fields(value: &Value, structure: &Structure) -> Vec<String> {
+/// `unknown field "spec.x"` for each field of `value` that `ty` does not have.
+pub fn unknown_fields(value: &Value, ty: Type) -> Vec<String> {
     let mut search = Search {
         path: String::new(),
         found: Vec::new(),
     };
-    search.value(value, structure);
+    search.value(value, ty);
     search.found
 }
 
@@ -27,15 +27,15 @@ struct Search {
 // === impl Search ===
 
 impl Search {
-    fn value(&mut self, value: &Value, structure: &Structure) {
+    fn value(&mut self, value: &Value, ty: Type) {
         let end = self.path.len();
         for (name, value) in value.as_object().into_iter().flatten() {
             if end > 0 {
                 self.path.push('.');
             }
             self.path.push_str(name);
-            match structure.field(name) {
-                Some(structure) => self.value(value, structure),
+            match ty.entry(name) {
+                Some(ty) => self.value(value, ty),
                 None if self.found.len() < MAX_FAULTS => {
                     self.found
                         .push(format!("unknown field {}", go::quote(&self.path)));
@@ -46,7 +46,7 @@ impl Search {
         }
         for (index, value) in value.as_array().into_iter().flatten().enumerate() {
             write!(self.path, "[{index}]").expect("a String takes all that is written");
-            self.value(value, structure.item());
+            self.value(value, ty.item());
             self.path.truncate(end);
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{FieldSet, Structure};
+use super::FieldSet;
+use crate::definition::{Ownership, Type};
 
 /// The paths that differ.
 #[derive(Clone, Debug, Default)]
@@ -14,13 +15,13 @@ pub(super) struct Changes {
     pub(super) removed: FieldSet,
 }
 
-/// What changes from `old` to `new`, two objects of the type `structure`.
-pub(super) fn compare(old: &Value, new: &Value, structure: &Structure) -> Changes {
+/// What changes from `old` to `new`, two objects of the type `ty`.
+pub(super) fn compare(old: &Value, new: &Value, ty: Type) -> Changes {
     let mut walk = Walk {
         path: Vec::new(),
         changes: Changes::default(),
     };
-    walk.value(Some(old), Some(new), structure);
+    walk.value(Some(old), Some(new), ty);
     walk.changes
 }
 
@@ -54,14 +55,12 @@ impl Changes {
 // === impl Walk ===
 
 impl Walk {
-    fn value(&mut self, old: Option<&Value>, new: Option<&Value>, structure: &Structure) {
-        let is_leaf = match structure {
-            Structure::Any | Structure::List(_) | Structure::Whole(_) => true,
-            Structure::Fields(_) | Structure::Map(_) => self.maps(old, new, structure),
-            Structure::Set => self.lists(old, new, structure, value_element),
-            Structure::Keyed { keys, .. } => {
-                self.lists(old, new, structure, |value| key_element(keys, value))
-            }
+    fn value(&mut self, old: Option<&Value>, new: Option<&Value>, ty: Type) {
+        let is_leaf = match ty.ownership() {
+            Ownership::Whole => true,
+            Ownership::Entries => self.maps(old, new, ty),
+            Ownership::Values => self.lists(old, new, ty, value_element),
+            Ownership::Keyed(keys) => self.lists(old, new, ty, |value| key_element(keys, value)),
         };
         match (old, new) {
             (None, Some(_)) => self.changes.added.insert(&self.path),
@@ -74,15 +73,15 @@ impl Walk {
     }
 
     /// Goes into two maps; says whether they are to be taken as a whole: both are empty.
-    fn maps(&mut self, old: Option<&Value>, new: Option<&Value>, structure: &Structure) -> bool {
+    fn maps(&mut self, old: Option<&Value>, new: Option<&Value>, ty: Type) -> bool {
         let none = Map::new();
         let old = old.and_then(Value::as_object).unwrap_or(&none);
         let new = new.and_then(Value::as_object).unwrap_or(&none);
         let added = new.keys().filter(|name| !old.contains_key(*name));
         for name in old.keys().chain(added) {
             self.path.push(format!("f:{name}"));
-            let structure = structure.field(name).unwrap_or(&Structure::Any);
-            self.value(old.get(name), new.get(name), structure);
+            let ty = ty.entry(name).unwrap_or(Type::Any);
+            self.value(old.get(name), new.get(name), ty);
             self.path.pop();
         }
         old.is_empty() && new.is_empty()
@@ -93,21 +92,21 @@ impl Walk {
         &mut self,
         old: Option<&Value>,
         new: Option<&Value>,
-        structure: &Structure,
+        ty: Type,
         element: impl Fn(&Value) -> String,
     ) -> bool {
         let (old, new) = (items(old, &element), items(new, &element));
         let added = new.keys().filter(|name| !old.contains_key(*name));
-        let structure = structure.item();
+        let ty = ty.item();
         for name in old.keys().chain(added) {
             self.path.push(name.clone());
             match (
                 old.get(name).map(Vec::as_slice),
                 new.get(name).map(Vec::as_slice),
             ) {
-                (Some([old]), Some([new])) => self.value(Some(old), Some(new), structure),
-                (Some([old]), None) => self.value(Some(old), None, structure),
-                (None, Some([new])) => self.value(None, Some(new), structure),
+                (Some([old]), Some([new])) => self.value(Some(old), Some(new), ty),
+                (Some([old]), None) => self.value(Some(old), None, ty),
+                (None, Some([new])) => self.value(None, Some(new), ty),
                 (None, _) => self.changes.added.insert(&self.path),
                 (_, None) => self.changes.removed.insert(&self.path),
                 (old, new) if old != new => self.changes.modified.insert(&self.path),

@@ -2,23 +2,39 @@
 
 use serde_json::{Value, json};
 
-use super::{FieldManager, OBJECT_META, Structure, manager_name};
-use crate::meta::{ManagedFieldsEntry, Time};
+use super::{FieldManager, manager_name};
+use crate::{
+    definition::{Definition, Field, List, OBJECT_META, Type},
+    meta::{ManagedFieldsEntry, Time},
+};
 
-const SECRET: Structure =
-    Structure::Fields(&[("name", Structure::Any), ("namespace", Structure::Any)]);
-const THING: Structure = Structure::Fields(&[
-    ("metadata", OBJECT_META),
-    (
-        "spec",
-        Structure::Fields(&[
-            ("proxyHeader", Structure::Map(&Structure::Any)),
-            ("secretRef", SECRET),
-            ("taints", Structure::List(&Structure::Any)),
-        ]),
-    ),
-    ("status", Structure::Fields(&[])),
-]);
+static SECRET: Definition = Definition::object(
+    "Secret",
+    "",
+    &[
+        Field::optional("name", Type::String, ""),
+        Field::optional("namespace", Type::String, ""),
+    ],
+);
+static SPEC: Definition = Definition::object(
+    "Spec",
+    "",
+    &[
+        Field::optional("proxyHeader", Type::Map(&Type::String), ""),
+        Field::optional("secretRef", Type::Named(&SECRET), ""),
+        Field::optional("taints", Type::List(&List::of(Type::Any)), ""),
+    ],
+);
+static STATUS: Definition = Definition::object("Status", "", &[]);
+static THING: Definition = Definition::object(
+    "Thing",
+    "",
+    &[
+        Field::optional("metadata", Type::Named(&OBJECT_META), ""),
+        Field::optional("spec", Type::Named(&SPEC), ""),
+        Field::optional("status", Type::Named(&STATUS), ""),
+    ],
+);
 
 fn time(second: i64) -> Time {
     Time::from(jiff::Timestamp::from_second(second).unwrap())
@@ -29,7 +45,7 @@ fn manager<'a>(manager: &'a str, subresource: &'a str) -> FieldManager<'a> {
         manager,
         api_version: "g/v1",
         subresource,
-        structure: &THING,
+        definition: &THING,
         reset: if subresource.is_empty() {
             &["status"]
         } else {

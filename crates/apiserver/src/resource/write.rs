@@ -66,11 +66,11 @@ impl<S: Strategy> Resource<S> {
         let name = asked.name().to_owned();
         let patch = ObjectPatch::parse(kind, &body::read(asked.into_body()).await?)?;
         let mut warnings = Vec::new();
-        let structure = self.registry.strategy().structure();
+        let definition = self.registry.strategy().definition();
         let validation = options.field_validation;
         let change = Change::with(|current| {
             let value = serde_json::to_value(current.object()).map_err(Status::internal)?;
-            let patched = patch.apply(value, structure, validation)?;
+            let patched = patch.apply(value, definition, validation)?;
             warnings = patched.warnings;
             Ok(patched.object)
         });

@@ -44,7 +44,7 @@ impl<S: Strategy> Registry<S> {
             manager: &options.field_manager,
             api_version: self.strategy.names().api_version,
             subresource,
-            structure: self.strategy.structure(),
+            definition: self.strategy.definition(),
             reset,
         };
         let entries = manager.track(&value(old)?, &value(&object)?, Time::now());

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fleetgate_apimachinery::{
+    definition::{Definition, Field, OBJECT_META, Type},
     field::{FieldError, Path},
     meta::{ObjectMeta, Time},
     options::{DeleteOptions, GetOptions, ListOptions},
-    structure::{OBJECT_META, Structure},
 };
 use fleetgate_storage::{History, Store, Write, memory::MemoryStore};
 use futures::{FutureExt, StreamExt};
@@ -37,12 +37,16 @@ const WIDGETS: Names = Names {
     resource: "widgets",
 };
 
-const WIDGET: Structure = Structure::Fields(&[
-    ("apiVersion", Structure::Any),
-    ("color", Structure::Any),
-    ("kind", Structure::Any),
-    ("metadata", OBJECT_META),
-]);
+static WIDGET: Definition = Definition::object(
+    "test.Widget",
+    "",
+    &[
+        Field::optional("apiVersion", Type::String, ""),
+        Field::optional("color", Type::String, ""),
+        Field::optional("kind", Type::String, ""),
+        Field::optional("metadata", Type::Named(&OBJECT_META), ""),
+    ],
+);
 
 /// Widgets have a color, in lower case.
 #[derive(Debug)]
@@ -70,7 +74,7 @@ impl Strategy for WidgetStrategy {
         &WIDGETS
     }
 
-    fn structure(&self) -> &'static Structure {
+    fn definition(&self) -> &'static Definition {
         &WIDGET
     }
 
