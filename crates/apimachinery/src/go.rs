@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use serde_json::{Number, Value};
+
 /// `text` in double quotes, as Go's `%q` prints it.
 pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -25,6 +27,95 @@ pub fn quote(text: &str) -> String {
     out
 }
 
+/// `value` as Go's `%v` prints what it decodes to: `map[a:1 b:[x <nil>]]`.
+pub fn print(value: &Value) -> String {
+    let mut out = String::new();
+    print_to(&mut out, value, &print_scalar);
+    out
+}
+
+/// `value` as Go's `%s` prints what it decodes to: as [`print()`], with a remark on what is no text.
+pub fn print_as_text(value: &Value) -> String {
+    let mut out = String::new();
+    print_to(&mut out, value, &|value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "%!s(<nil>)".to_owned(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            format!("%!s({}={})", type_name(value), print_scalar(value))
+        }
+    });
+    out
+}
+
+/// The type that Go decodes `value` to where it knows none.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_i64() => "int64",
+        Value::Number(_) => "float64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
+fn print_to(out: &mut String, value: &Value, scalar: &dyn Fn(&Value) -> String) {
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                print_to(out, item, scalar);
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => {
+            out.push_str("map[");
+            for (index, (name, field)) in fields.iter().enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                out.push_str(name);
+                out.push(':');
+                print_to(out, field, scalar);
+            }
+            out.push(']');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            out.push_str(&scalar(value));
+        }
+    }
+}
+
+fn print_scalar(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => print_number(number),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// A number as `%v` prints it: with an exponent from a million on, if it is no integer.
+fn print_number(number: &Number) -> String {
+    let float = match number.as_f64() {
+        Some(float) if !number.is_i64() => float,
+        Some(_) | None => return number.to_string(),
+    };
+    let scientific = format!("{float:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        Ok(_) | Err(_) => format!("{float}"),
+    }
+}
+
 /// Whether Go calls `c` printable: letters, marks, numbers, punctuation, symbols and the space.
 pub fn is_print(c: char) -> bool {
     let combines = || c.is_alphabetic() || matches!(u32::from(c), 0x300..=0x36f | 0xfe00..=0xfe0f);
@@ -45,7 +136,9 @@ fn escape(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use serde_json::{Value, json};
+
+    use super::{print, print_as_text, quote};
 
     #[track_caller]
     fn check(text: &str, want: &str) {
@@ -60,5 +153,32 @@ mod tests {
         check("\u{7}\n\t\0\u{7f}", r#""\a\n\t\x00\x7f""#);
         check("\u{a0}\u{200b}\u{feff}", r#""\u00a0\u200b\ufeff""#);
         check("\u{10ffff}", r#""\U0010ffff""#);
+    }
+
+    #[track_caller]
+    fn check_print(value: &Value, want: &str, want_text: &str) {
+        assert_eq!(
+            (print(value).as_str(), print_as_text(value).as_str()),
+            (want, want_text)
+        );
+    }
+
+    #[test]
+    fn values_are_printed_as_go_prints_them() {
+        let value = json!({"b": [1, "x", null, true], "a": {}});
+        let text = "map[a:map[] b:[%!s(int64=1) x %!s(<nil>) %!s(bool=true)]]";
+        check_print(&value, "map[a:map[] b:[1 x <nil> true]]", text);
+        check_print(&json!(1.5), "1.5", "%!s(float64=1.5)");
+        let numbers = json!([
+            100000.0,
+            1000000.0,
+            123456789.0,
+            0.0001,
+            1.5e-7,
+            -2e30,
+            u64::MAX
+        ]);
+        let want = "[100000 1e+06 1.23456789e+08 0.0001 1.5e-07 -2e+30 1.8446744073709552e+19]";
+        assert_eq!(print(&numbers), want);
     }
 }

@@ -1,30 +1,35 @@
-//! Patches: JSON patch (RFC 6902) and merge patch (RFC 7396), with Kubernetes' limits and errors.
-//!
-//! Strategic merge and server-side apply have their places in [`PatchType`] when they come.
+//! Patches: JSON patch (RFC 6902), merge patch (RFC 7396) and strategic merge patch, with
+//! Kubernetes' limits and errors.
 
-use json_patch::{Patch, PatchOperation};
+mod json;
+mod merge;
+mod strategic;
+
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use self::json::{MAX_OPERATIONS, Operations};
 use crate::{
     decode::{Decoded, decode_json, strict_error, unknown_fields},
     definition::{Definition, Type},
     field::{FieldError, Path},
-    json,
+    go,
     options::FieldValidation,
     schema::GroupKind,
-    status::Status,
+    status::{Status, StatusDetails},
 };
 
-/// Most operations of a JSON patch.
-const MAX_OPERATIONS: usize = 10_000;
-/// Most bytes that the copy operations of a JSON patch may add together.
-const MAX_COPIED: usize = 3 << 20;
-/// Most levels of a patched object: as many as a body may have. What walks through values may recur
-/// this deep.
-const MAX_DEPTH: usize = 127;
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
+const STRATEGIC_MERGE_PATCH: &str = "application/strategic-merge-patch+json";
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
+/// The fields of an operation of a JSON patch.
+const OPERATION_FIELDS: [&str; 4] = ["from", "op", "path", "value"];
+/// Most faults that are told of one patch.
+const MAX_FAULTS: usize = 100;
+const GO_MAP: &str = "map[string]interface {}";
+/// The types that patches are said to be read in, in Kubernetes' order.
+const MEDIA_TYPES: [&str; 4] = [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH];
 
 /// The forms of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,168 +38,255 @@ pub enum PatchType {
     Json,
     /// `application/merge-patch+json`.
     Merge,
+    /// `application/strategic-merge-patch+json`.
+    Strategic,
 }
 
-/// A patch that was read, to be applied as often as a write is tried.
+/// A patch, to be applied as often as a write is tried.
 #[derive(Clone, Debug)]
 pub struct ObjectPatch {
-    change: Change,
-    /// Duplicate fields of the patch itself.
+    /// What it does; or what is wrong with it, which is told only if there is an object to patch.
+    change: Result<Change, Status>,
+    /// Duplicate and unknown fields of the patch itself.
     faults: Vec<String>,
+    validation: FieldValidation,
 }
 
 #[derive(Clone, Debug)]
 enum Change {
-    Json(Patch),
-    Merge(Value),
-}
-
-/// How one operation of a JSON patch makes a value larger.
-struct Growth {
-    /// Bytes that are there twice afterwards.
-    copied: usize,
-    /// Levels at the place that it changes.
-    depth: usize,
+    Json(Operations),
+    Merge(Map<String, Value>),
+    Strategic(Map<String, Value>),
 }
 
 // === impl PatchType ===
 
 impl PatchType {
-    /// The form that a `Content-Type` names.
+    /// The form that a `Content-Type` names: exactly, up to its parameters.
     ///
     /// # Errors
     /// 415 for any other.
     pub fn of(content_type: &str) -> Result<Self, Status> {
-        match crate::negotiation::essence(content_type).as_str() {
+        match content_type.split(';').next().unwrap_or_default() {
             JSON_PATCH => Ok(Self::Json),
             MERGE_PATCH => Ok(Self::Merge),
-            _ => Err(Status::unsupported_media_type(&[JSON_PATCH, MERGE_PATCH])),
+            STRATEGIC_MERGE_PATCH => Ok(Self::Strategic),
+            _ => Err(unsupported(content_type)),
         }
     }
+}
+
+/// The status 415. Kubernetes' router looks for the type in a list and ignores spaces; what passes
+/// it may still be none of the types, and is then told which there are.
+fn unsupported(content_type: &str) -> Status {
+    let mut listed = content_type
+        .split(',')
+        .map(|part| part.split(';').next().unwrap_or_default());
+    if listed.any(|part| MEDIA_TYPES.contains(&part.trim())) {
+        return Status::unsupported_media_type(&MEDIA_TYPES);
+    }
+    let message = "415: Unsupported Media Type";
+    Status::failure(415, "UnsupportedMediaType", message).with_details(StatusDetails::default())
 }
 
 // === impl ObjectPatch ===
 
 impl ObjectPatch {
-    /// Reads `body`.
-    ///
-    /// # Errors
-    /// 400 for what is no patch, 413 for too many operations.
-    pub fn parse(kind: PatchType, body: &[u8]) -> Result<Self, Status> {
-        let (value, faults) =
-            decode_json(body).map_err(|error| Status::bad_request(error.to_string()))?;
+    /// Reads `body`. What is wrong with it is told when it is applied.
+    pub fn parse(kind: PatchType, body: &[u8], validation: FieldValidation) -> Self {
+        let mut faults = Vec::new();
         let change = match kind {
-            PatchType::Json => {
-                let count = value.as_array().map_or(0, Vec::len);
-                if count > MAX_OPERATIONS {
-                    return Err(too_many(count));
-                }
-                let patch = serde_json::from_value(value);
-                Change::Json(patch.map_err(|error| Status::bad_request(error.to_string()))?)
-            }
-            PatchType::Merge if value.is_object() => Change::Merge(value),
-            PatchType::Merge => return Err(Status::bad_request("Invalid JSON Patch")),
+            PatchType::Json => parse_operations(body, validation, &mut faults),
+            PatchType::Merge => parse_merge(body, validation, &mut faults).map(Change::Merge),
+            PatchType::Strategic => parse_strategic(body, &mut faults).map(Change::Strategic),
         };
-        let faults = match kind {
-            PatchType::Json => faults
-                .iter()
-                .map(|fault| format!("json patch {fault}"))
-                .collect(),
-            PatchType::Merge => faults,
-        };
-        Ok(Self { change, faults })
+        if validation == FieldValidation::Ignore {
+            faults.clear();
+        }
+        Self {
+            change,
+            faults,
+            validation,
+        }
     }
 
     /// What becomes of `current`, read as a `T`; `definition` is its type.
     ///
     /// # Errors
-    /// 422 if the patch cannot be applied, or its result is no `T` or does not pass `validation`.
+    /// 400 for what is no patch, 413 for too many operations, 422 if the patch cannot be applied, or
+    /// its result is no `T` or does not pass the validation.
     pub fn apply<T: DeserializeOwned>(
         &self,
         current: Value,
         definition: &'static Definition,
-        validation: FieldValidation,
     ) -> Result<Decoded<T>, Status> {
-        let patched = self.patch(current)?;
-        let mut faults = match validation {
-            FieldValidation::Ignore => Vec::new(),
-            FieldValidation::Strict | FieldValidation::Warn => self.faults.clone(),
+        let change = self.change.as_ref().map_err(Status::clone)?;
+        let patched = change.apply(current, definition)?;
+        let refuse = |error: &str| match change {
+            Change::Json(_) | Change::Merge(_) => refuse(&patched.to_string(), error),
+            Change::Strategic(patch) => refuse(&go::print(&Value::Object(patch.clone())), error),
         };
-        if validation != FieldValidation::Ignore {
+        let mut faults = self.faults.clone();
+        if self.validation != FieldValidation::Ignore {
             faults.extend(unknown_fields(&patched, Type::Named(definition)));
         }
-        if validation == FieldValidation::Strict && !faults.is_empty() {
-            return Err(refuse(&patched, &strict_error(&faults)));
+        let object = T::deserialize(&patched).map_err(|error| refuse(&error.to_string()))?;
+        if self.validation == FieldValidation::Strict && !faults.is_empty() {
+            return Err(refuse(&strict_error(&faults)));
         }
-        match T::deserialize(&patched) {
-            Ok(object) => Ok(Decoded {
-                object,
-                warnings: faults,
-            }),
-            Err(error) => Err(refuse(&patched, &error.to_string())),
+        Ok(Decoded {
+            object,
+            warnings: faults,
+        })
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    fn apply(&self, current: Value, definition: &'static Definition) -> Result<Value, Status> {
+        match (self, current) {
+            (Self::Json(operations), current) => operations
+                .apply(current)
+                .map_err(|_| Status::unprocessable()),
+            (Self::Merge(patch), Value::Object(mut object)) => {
+                merge::merge(&mut object, patch.clone());
+                Ok(Value::Object(object))
+            }
+            (Self::Strategic(patch), Value::Object(object)) => {
+                let merged = strategic::merge(object, patch.clone(), definition)?;
+                Ok(Value::Object(merged))
+            }
+            (Self::Merge(_) | Self::Strategic(_), _) => Err(Status::unprocessable()),
         }
     }
+}
 
-    fn patch(&self, mut value: Value) -> Result<Value, Status> {
-        match &self.change {
-            Change::Merge(patch) => json_patch::merge(&mut value, patch),
-            Change::Json(Patch(operations)) => {
-                let mut copied = 0;
-                for operation in operations {
-                    let growth = Growth::of(operation, &value);
-                    copied += growth.copied;
-                    if copied > MAX_COPIED || growth.depth > MAX_DEPTH {
-                        return Err(Status::unprocessable());
-                    }
-                    json_patch::patch(&mut value, std::slice::from_ref(operation))
-                        .map_err(|_| Status::unprocessable())?;
+/// Reads a JSON patch.
+fn parse_operations(
+    body: &[u8],
+    validation: FieldValidation,
+    faults: &mut Vec<String>,
+) -> Result<Change, Status> {
+    let (prefix, list, item) = match validation {
+        FieldValidation::Ignore => ("", "jsonpatch.Patch", "jsonpatch.Operation"),
+        FieldValidation::Strict | FieldValidation::Warn => (
+            "error decoding patch: ",
+            "[]handlers.jsonPatchOp",
+            "handlers.jsonPatchOp",
+        ),
+    };
+    let refuse = |error: String| Status::bad_request(format!("{prefix}{error}"));
+    let (value, duplicates) = decode_json(body).map_err(|error| refuse(error.to_string()))?;
+    let items = match value {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            return Err(refuse(unmarshal_error(&value, list)));
+        }
+    };
+    let operations: Result<Vec<_>, _> = items
+        .into_iter()
+        .map(|value| Ok(object(value, item)?.unwrap_or_default()))
+        .collect();
+    let operations = operations.map_err(refuse)?;
+    if validation != FieldValidation::Ignore {
+        check_texts(&operations).map_err(refuse)?;
+    }
+    if operations.len() > MAX_OPERATIONS {
+        return Err(too_many(operations.len()));
+    }
+    let unknown = operations
+        .iter()
+        .enumerate()
+        .flat_map(|(index, operation)| {
+            let names = operation
+                .keys()
+                .filter(|name| !OPERATION_FIELDS.contains(&name.as_str()));
+            names.map(move |name| {
+                format!("unknown field {}", go::quote(&format!("[{index}].{name}")))
+            })
+        });
+    let all = duplicates.into_iter().chain(unknown).take(MAX_FAULTS);
+    faults.extend(all.map(|fault| format!("json patch {fault}")));
+    Ok(Change::Json(Operations(operations)))
+}
+
+/// Refuses operations with a name or a path that is no text.
+fn check_texts(operations: &[Map<String, Value>]) -> Result<(), String> {
+    for operation in operations {
+        for name in ["op", "path", "from"] {
+            match operation.get(name) {
+                None | Some(Value::Null | Value::String(_)) => {}
+                Some(value) => {
+                    let found = json_type(value);
+                    return Err(format!(
+                        "json: cannot unmarshal {found} into Go struct field jsonPatchOp.{name} of \
+                         type string"
+                    ));
                 }
             }
         }
-        Ok(value)
     }
+    Ok(())
 }
 
-// === impl Growth ===
+/// Reads a merge patch.
+fn parse_merge(
+    body: &[u8],
+    validation: FieldValidation,
+    faults: &mut Vec<String>,
+) -> Result<Map<String, Value>, Status> {
+    let refuse = |error: String| {
+        Status::bad_request(match validation {
+            FieldValidation::Ignore => "Invalid JSON Patch".to_owned(),
+            FieldValidation::Strict | FieldValidation::Warn => {
+                format!("error decoding patch: {error}")
+            }
+        })
+    };
+    let (value, duplicates) = decode_json(body).map_err(|error| refuse(error.to_string()))?;
+    faults.extend(duplicates);
+    let patch = object(value, GO_MAP).map_err(refuse)?;
+    patch.ok_or_else(|| Status::bad_request("Invalid JSON Patch"))
+}
 
-impl Growth {
-    /// What `operation` does to `value`.
-    fn of(operation: &PatchOperation, value: &Value) -> Self {
-        let source = |from: &str| value.pointer(from).unwrap_or(&Value::Null);
-        let (path, put, copied) = match operation {
-            PatchOperation::Add(add) => (&add.path, &add.value, 0),
-            PatchOperation::Replace(replace) => (&replace.path, &replace.value, 0),
-            PatchOperation::Move(from) => (&from.path, source(from.from.as_str()), 0),
-            PatchOperation::Copy(from) => {
-                let source = source(from.from.as_str());
-                (
-                    &from.path,
-                    source,
-                    json::to_vec(source).map_or(0, |bytes| bytes.len()),
-                )
-            }
-            PatchOperation::Remove(_) | PatchOperation::Test(_) => {
-                return Self {
-                    copied: 0,
-                    depth: 0,
-                };
-            }
-        };
-        Self {
-            copied,
-            depth: path.as_str().matches('/').count() + depth(put),
+/// Reads a strategic merge patch.
+fn parse_strategic(body: &[u8], faults: &mut Vec<String>) -> Result<Map<String, Value>, Status> {
+    let (value, duplicates) =
+        decode_json(body).map_err(|error| Status::bad_request(error.to_string()))?;
+    faults.extend(duplicates);
+    let patch = object(value, GO_MAP).map_err(Status::bad_request)?;
+    Ok(patch.unwrap_or_default())
+}
+
+/// The object that `value` is; none where it is null.
+fn object(value: Value, into: &str) -> Result<Option<Map<String, Value>>, String> {
+    match value {
+        Value::Object(fields) => Ok(Some(fields)),
+        Value::Null => Ok(None),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(unmarshal_error(&value, into))
         }
     }
 }
 
-/// Levels of objects and lists in `value`.
-fn depth(value: &Value) -> usize {
-    let below = match value {
-        Value::Array(items) => items.iter().map(depth).max(),
-        Value::Object(fields) => fields.values().map(depth).max(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
-    };
-    1 + below.unwrap_or_default()
+/// What Go says of a value that is to become another type.
+fn unmarshal_error(value: &Value, into: &str) -> String {
+    let found = json_type(value);
+    format!("json: cannot unmarshal {found} into Go value of type {into}")
+}
+
+/// What Go's decoder calls a value.
+const fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 fn too_many(count: usize) -> Status {
@@ -205,136 +297,15 @@ fn too_many(count: usize) -> Status {
     Status::failure(413, "RequestEntityTooLarge", message)
 }
 
-/// 422 for a patch whose result is no object.
-fn refuse(patched: &Value, error: &str) -> Status {
-    let text = patched.to_string();
-    let error = FieldError::invalid(&Path::new("patch"), &text, error);
-    Status::invalid(
-        GroupKind {
-            group: "",
-            kind: "",
-        },
-        "",
-        &[error],
-    )
+/// 422 for a patch, shown as `text`, whose result is no object.
+fn refuse(text: &str, error: &str) -> Status {
+    let error = FieldError::invalid(&Path::new("patch"), text, error);
+    let unknown = GroupKind {
+        group: "",
+        kind: "",
+    };
+    Status::invalid(unknown, "", &[error])
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::{ObjectPatch, PatchType};
-    use crate::{
-        decode::Decoded,
-        definition::{Definition, Field, List, Type},
-        options::FieldValidation,
-        status::Status,
-    };
-
-    static THING: Definition = Definition::object(
-        "Thing",
-        "",
-        &[
-            Field::optional("a", Type::Any, ""),
-            Field::optional("l", Type::List(&List::of(Type::Any)), ""),
-        ],
-    );
-
-    fn apply(kind: PatchType, patch: &str, validation: FieldValidation) -> Result<Decoded, Status> {
-        let patch = ObjectPatch::parse(kind, patch.as_bytes())?;
-        patch.apply(json!({"a": {"b": 1}, "l": [1, 2]}), &THING, validation)
-    }
-
-    #[track_caller]
-    fn check(kind: PatchType, patch: &str, want: Value) {
-        assert_eq!(
-            apply(kind, patch, FieldValidation::Strict).unwrap().object,
-            want
-        );
-    }
-
-    #[track_caller]
-    fn check_refused(kind: PatchType, patch: &str, code: u16, message: &str) {
-        let status = apply(kind, patch, FieldValidation::Strict).unwrap_err();
-        assert_eq!((status.code, status.message.as_str()), (code, message));
-    }
-
-    #[test]
-    fn patches_change_what_they_name() {
-        let merge = r#"{"a": {"b": null, "c": 2}, "l": [3]}"#;
-        check(PatchType::Merge, merge, json!({"a": {"c": 2}, "l": [3]}));
-        let json_patch = r#"[{"op": "add", "path": "/l/-", "value": 3}, {"op": "test", "path": "/a/b",
-            "value": 1}, {"op": "remove", "path": "/a"}]"#;
-        check(PatchType::Json, json_patch, json!({"l": [1, 2, 3]}));
-    }
-
-    #[test]
-    fn patches_that_do_not_fit_are_refused() {
-        let rejected = "the server rejected our request due to an error in our request";
-        check_refused(
-            PatchType::Json,
-            r#"[{"op": "test", "path": "/a/b", "value": 2}]"#,
-            422,
-            rejected,
-        );
-        check_refused(
-            PatchType::Json,
-            r#"[{"op": "remove", "path": "/x"}]"#,
-            422,
-            rejected,
-        );
-        check_refused(PatchType::Merge, "[]", 400, "Invalid JSON Patch");
-        check_refused(PatchType::Merge, "{", 400, "unexpected end of JSON input");
-        check_refused(
-            PatchType::Merge,
-            r#"{"x": 1, "a": 1}"#,
-            422,
-            " \"\" is invalid: patch: Invalid value: \"{\\\"a\\\":1,\\\"l\\\":[1,2],\\\"x\\\":1}\": \
-             strict decoding error: unknown field \"x\"",
-        );
-        let warned = apply(
-            PatchType::Merge,
-            r#"{"a": 1, "a": 2}"#,
-            FieldValidation::Warn,
-        )
-        .unwrap();
-        assert_eq!(warned.warnings, ["duplicate field \"a\""]);
-    }
-
-    #[test]
-    fn a_json_patch_cannot_grow_without_bound() {
-        let rejected = "the server rejected our request due to an error in our request";
-        let nested = vec![r#"{"op": "copy", "from": "", "path": "/a"}"#; 200].join(",");
-        check_refused(PatchType::Json, &format!("[{nested}]"), 422, rejected);
-        let add = json!({"op": "add", "path": "/l/0", "value": "x".repeat(64 << 10)});
-        let copies = vec![r#"{"op": "copy", "from": "/l/0", "path": "/l/-"}"#; 47].join(",");
-        assert!(
-            apply(
-                PatchType::Json,
-                &format!("[{add},{copies}]"),
-                FieldValidation::Warn
-            )
-            .is_ok()
-        );
-        let copies = vec![r#"{"op": "copy", "from": "/l/0", "path": "/l/-"}"#; 48].join(",");
-        check_refused(PatchType::Json, &format!("[{add},{copies}]"), 422, rejected);
-        let many = vec![r#"{"op": "remove", "path": "/a"}"#; 10_001].join(",");
-        check_refused(
-            PatchType::Json,
-            &format!("[{many}]"),
-            413,
-            "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got \
-             10001",
-        );
-    }
-
-    #[test]
-    fn other_forms_are_not_read() {
-        assert_eq!(
-            PatchType::of("application/merge-patch+json; charset=utf-8"),
-            Ok(PatchType::Merge)
-        );
-        let status = PatchType::of("application/apply-patch+yaml").unwrap_err();
-        assert_eq!(status.code, 415);
-    }
-}
+mod tests;

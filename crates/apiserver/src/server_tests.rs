@@ -14,6 +14,7 @@ use crate::{
 };
 
 const MERGE: (&str, &str) = ("content-type", "application/merge-patch+json");
+const STRATEGIC: (&str, &str) = ("content-type", "application/strategic-merge-patch+json");
 
 #[track_caller]
 fn check(answered: &Answered, code: u16, message: &str) {
@@ -329,6 +330,31 @@ async fn patches_warn_and_record_who_made_them() {
         ),
         (&json!("Pull"), &json!("v1"))
     );
+}
+
+#[tokio::test]
+async fn strategic_patches_merge_by_the_type_of_the_object() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let target = format!("{CLUSTERS}/a");
+    let patch = async |body: &'static str| fixture.ask("PATCH", &target, &[STRATEGIC], body).await;
+    let body = r#"{"metadata":{"finalizers":["x.io/a","x.io/b"],"labels":{"a":"1"}},
+        "spec":{"zones":["a","b"],"taints":[{"key":"k","effect":"NoSchedule"}]}}"#;
+    assert_eq!(patch(body).await.code, StatusCode::OK);
+    let body = r#"{"metadata":{"$deleteFromPrimitiveList/finalizers":["x.io/a"],"labels":{"b":"2"}},
+        "spec":{"zones":["c"],"taints":null}}"#;
+    let got = patch(body).await.json();
+    assert_eq!(got["metadata"]["finalizers"], json!(["x.io/b"]));
+    assert_eq!(got["metadata"]["labels"], json!({"a": "1", "b": "2"}));
+    assert_eq!(
+        (&got["spec"]["zones"], &got["spec"]["taints"]),
+        (&json!(["c"]), &Value::Null)
+    );
+    let got = patch(r#"{"metadata":{"labels":{"$patch":"x"}}}"#).await;
+    check(&got, 500, "unknown patch type: x in map: map[$patch:x]");
+    let absent = format!("{CLUSTERS}/b");
+    let got = fixture.ask("PATCH", &absent, &[STRATEGIC], "{").await;
+    assert_eq!(got.code, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

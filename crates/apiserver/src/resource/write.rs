@@ -55,8 +55,8 @@ impl<S: Strategy> Resource<S> {
     }
 
     pub(super) async fn patch(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
-        let output = asked.answer().output(self.object_offer())?;
         let kind = PatchType::of(asked.content_type())?;
+        let output = asked.answer().output(self.object_offer())?;
         let shown = Shown::of(output, &asked.query())?;
         let PatchOptions {
             write: mut options,
@@ -64,13 +64,13 @@ impl<S: Strategy> Resource<S> {
         } = PatchOptions::from_query(&asked.query())?;
         options.field_manager = manager_name(&options.field_manager, asked.user_agent());
         let name = asked.name().to_owned();
-        let patch = ObjectPatch::parse(kind, &body::read(asked.into_body()).await?)?;
+        let body = body::read(asked.into_body()).await?;
+        let patch = ObjectPatch::parse(kind, &body, options.field_validation);
         let mut warnings = Vec::new();
         let definition = self.registry.strategy().definition();
-        let validation = options.field_validation;
         let change = Change::with(|current| {
             let value = serde_json::to_value(current.object()).map_err(Status::internal)?;
-            let patched = patch.apply(value, definition, validation)?;
+            let patched = patch.apply(value, definition)?;
             warnings = patched.warnings;
             Ok(patched.object)
         });
