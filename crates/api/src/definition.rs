@@ -4,7 +4,7 @@ mod spec;
 mod status;
 
 use fleetgate_apimachinery::{
-    definition::{Definition, Field, LIST_META, List, OBJECT_META, Type},
+    definition::{API_VERSION, Definition, Field, KIND, LIST_META, List, OBJECT_META, Type},
     schema::GroupVersionKind,
 };
 
@@ -58,9 +58,6 @@ pub static CLUSTER_LIST: Definition = Definition::object(
     ],
 )
 .of(&[gvk(crate::LIST_KIND)]);
-
-const API_VERSION: &str = "Group and version of the type.";
-const KIND: &str = "Name of the type.";
 
 const fn gvk(kind: &'static str) -> GroupVersionKind<'static> {
     GroupVersionKind {

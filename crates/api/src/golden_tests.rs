@@ -1,19 +1,20 @@
 //! The recorded cases of Karmada's own API server, as far as they need no server.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use fleetgate_apimachinery::{
-    decode::unknown_fields,
-    definition::{Definition, Field, Type},
-    json,
-    meta::Time,
-    schema::GroupKind,
+    decode::unknown_fields, definition::Type, json, meta::Time, openapi, schema::GroupKind,
     status::Status,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    Cluster, GROUP, KIND, PRINTER, ResourceModeling, canonicalize, prepare_for_create, validate,
+    Cluster, GROUP, KIND, PRINTER, ResourceModeling, SERVED, canonicalize, prepare_for_create,
+    validate,
 };
 
 fn golden(file: &str) -> Value {
@@ -112,65 +113,86 @@ fn what_was_accepted_is_accepted_with_the_same_defaults() {
     }
 }
 
-/// The schema called `name` in the recorded OpenAPI document.
-fn schema<'a>(document: &'a Value, name: &str) -> &'a Value {
-    let schema = &document["components"]["schemas"][name];
-    assert!(schema.is_object(), "{name}");
-    schema
-}
-
-/// The schema that a property points to, directly, as an item, or as a value.
-fn target<'a>(document: &'a Value, property: &'a Value) -> Option<&'a Value> {
-    let inner = [
-        &property["items"],
-        &property["additionalProperties"],
-        property,
-    ];
-    let reference = inner.into_iter().find_map(|place| {
-        place["$ref"]
-            .as_str()
-            .or_else(|| place["allOf"][0]["$ref"].as_str())
-    })?;
-    let target = schema(document, reference.rsplit('/').next()?);
-    target["properties"].is_object().then_some(target)
+/// `value` without what is said for people.
+fn without_descriptions(value: Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .into_iter()
+            .filter(|(key, value)| key != "description" || !value.is_string())
+            .map(|(key, value)| (key, without_descriptions(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_descriptions).collect(),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
+    }
 }
 
 #[track_caller]
-fn check_definition(document: &Value, schema: &Value, definition: &Definition, path: &str) {
-    let properties = schema["properties"].as_object().expect("properties");
-    let fields = definition.fields();
-    let names: Vec<_> = fields.iter().map(|field| field.name.to_owned()).collect();
-    assert_eq!(
-        names,
-        properties.keys().cloned().collect::<Vec<_>>(),
-        "{path}"
-    );
-    for Field { name, ty, .. } in fields {
-        let (property, path) = (&properties[*name], format!("{path}.{name}"));
-        let is_list = property["type"] == "array";
-        assert_eq!(matches!(ty, Type::List(_)), is_list, "{path}");
-        let inner = match ty {
-            Type::List(list) => list.item,
-            Type::Map(value) => **value,
-            other => *other,
-        };
-        if let (Some(schema), Type::Named(definition)) = (target(document, property), inner) {
-            check_definition(document, schema, definition, &path);
+fn check_document(document: &openapi::Document, file: &str) {
+    let got = serde_json::from_slice(&document.json).expect("the document is JSON");
+    let (got, want) = (without_descriptions(got), golden(file));
+    let mut different = Vec::new();
+    differences("", &got, &want, &mut different);
+    assert_eq!(different, [""; 0], "{file}");
+}
+
+/// Where `got` is not as `want`.
+fn differences(path: &str, got: &Value, want: &Value, found: &mut Vec<String>) {
+    match (got, want) {
+        (Value::Object(got), Value::Object(want)) => {
+            let keys: BTreeSet<_> = got.keys().chain(want.keys()).collect();
+            for key in keys {
+                let member = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+                let path = format!("{path} {key}");
+                differences(&path, &member(got), &member(want), found);
+            }
         }
+        (got, want) if got == want => {}
+        (got, want) => found.push(format!("{path}: {got}, not {want}")),
     }
 }
 
 #[test]
-fn the_definition_has_the_fields_of_the_recorded_schema() {
-    let document = golden("openapi-v3.json");
-    let schemas = document["components"]["schemas"]
-        .as_object()
-        .expect("schemas");
-    let cluster = schemas
-        .keys()
-        .find(|name| name.ends_with(".v1alpha1.Cluster"));
-    let cluster = schema(&document, cluster.expect("a schema of Cluster"));
-    check_definition(&document, cluster, &crate::CLUSTER, "");
+fn the_openapi_documents_are_those_recorded() {
+    let info = |title| openapi::Info {
+        title,
+        version: "1.36",
+    };
+    check_document(&openapi::v2(SERVED, info("Karmada")), "openapi-v2.json");
+    let documents = openapi::v3(SERVED, info("Generic API Server"));
+    assert_eq!(
+        documents.keys().collect::<Vec<_>>(),
+        [
+            "apis",
+            "apis/cluster.karmada.io",
+            "apis/cluster.karmada.io/v1alpha1",
+            "version"
+        ]
+    );
+    check_document(
+        &documents["apis/cluster.karmada.io/v1alpha1"],
+        "openapi-v3.json",
+    );
+}
+
+#[test]
+fn every_type_and_field_says_what_it_is() {
+    let info = openapi::Info {
+        title: "",
+        version: "",
+    };
+    let document: Value =
+        serde_json::from_slice(&openapi::v2(SERVED, info).json).expect("the document is JSON");
+    for (name, schema) in document["definitions"].as_object().expect("definitions") {
+        let said = |schema: &Value| {
+            schema["description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        };
+        assert!(said(schema), "{name}");
+        for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(said(schema), "{name} {field}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! What of the group is served, for discovery.
 
-use fleetgate_apimachinery::discovery::{Group, Resource, Subresource, Version};
+use fleetgate_apimachinery::{
+    definition::Type,
+    discovery::{Group, Resource, Serves, Subresource, Version},
+    openapi::Parameter,
+};
+
+use crate::{CLUSTER, CLUSTER_LIST};
 
 /// `cluster.karmada.io` with clusters and their subresources.
 pub const SERVED: &[Group] = &[Group {
@@ -11,6 +17,8 @@ pub const SERVED: &[Group] = &[Group {
             name: crate::RESOURCE,
             singular: crate::SINGULAR,
             kind: crate::KIND,
+            object: &CLUSTER,
+            list: &CLUSTER_LIST,
             verbs: &[
                 "create",
                 "delete",
@@ -26,13 +34,23 @@ pub const SERVED: &[Group] = &[Group {
                     name: "proxy",
                     kind: "ClusterProxyOptions",
                     verbs: &["create", "delete", "get", "patch", "update"],
+                    serves: Serves::Connect(&[PROXY_PATH]),
                 },
                 Subresource {
                     name: "status",
                     kind: crate::KIND,
                     verbs: &["get", "patch", "update"],
+                    serves: Serves::Object,
                 },
             ],
         }],
     }],
 }];
+
+/// `path` of Karmada's `ClusterProxyOptions`.
+const PROXY_PATH: Parameter = Parameter::query(
+    "path",
+    Type::String,
+    "The path at the cluster, for clients that do not put it into the path of the request.",
+)
+.shared_as("path-RHIocHeS");

@@ -5,14 +5,25 @@
 //! Field validation, field ownership (`managedFields`), strategic merge patch and the OpenAPI
 //! documents all read it.
 
+mod discovery;
+mod exchange;
 mod meta;
 
 use crate::schema::GroupVersionKind;
 
-pub use self::meta::{
-    CONDITION, FIELDS_V1, LIST_META, MANAGED_FIELDS_ENTRY, OBJECT_META, OWNER_REFERENCE,
-    SHARD_INFO, TIME,
+pub use self::{
+    discovery::{API_GROUP, API_GROUP_LIST, API_RESOURCE_LIST, VERSION_INFO},
+    exchange::{DELETE_OPTIONS, PATCH, STATUS, WATCH_EVENT},
+    meta::{
+        CONDITION, FIELDS_V1, LIST_META, MANAGED_FIELDS_ENTRY, OBJECT_META, OWNER_REFERENCE,
+        SHARD_INFO, TIME,
+    },
 };
+
+/// What `apiVersion` says, for `kubectl explain`.
+pub const API_VERSION: &str = "Group and version of the type.";
+/// What `kind` says, for `kubectl explain`.
+pub const KIND: &str = "Name of the type.";
 
 /// A type with a name of its own, as the OpenAPI documents list it.
 #[derive(Debug)]
@@ -41,6 +52,8 @@ pub enum Shape {
     String {
         /// E.g. `date-time`.
         format: Option<&'static str>,
+        /// Whether a number is taken for it too.
+        takes_numbers: bool,
     },
 }
 
@@ -130,6 +143,15 @@ pub enum Ownership {
     Values,
     /// Item by item, each known by the values of these fields.
     Keyed(&'static [&'static str]),
+}
+
+/// A kind of the core group, `v1`.
+const fn v1(kind: &'static str) -> GroupVersionKind<'static> {
+    GroupVersionKind {
+        group: "",
+        version: "v1",
+        kind,
+    }
 }
 
 // === impl Definition ===

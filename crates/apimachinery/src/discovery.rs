@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::schema::GroupVersion;
+use crate::{definition::Definition, openapi::Parameter, schema::GroupVersion};
 
 pub use self::aggregated::{AggregatedDiscovery, AggregatedVersion};
 
@@ -37,6 +37,10 @@ pub struct Resource {
     pub singular: &'static str,
     /// Kind of its objects.
     pub kind: &'static str,
+    /// What its objects are, for OpenAPI.
+    pub object: &'static Definition,
+    /// What lists of them are, for OpenAPI.
+    pub list: &'static Definition,
     /// Verbs in the order of their names.
     pub verbs: &'static [&'static str],
     /// Subresources in the order of their names.
@@ -52,6 +56,18 @@ pub struct Subresource {
     pub kind: &'static str,
     /// Verbs in the order of their names.
     pub verbs: &'static [&'static str],
+    /// What is done with requests, for OpenAPI.
+    pub serves: Serves,
+}
+
+/// What a subresource does with requests.
+#[derive(Clone, Copy, Debug)]
+pub enum Serves {
+    /// It passes them on, whatever the method, and answers what comes back. These are its
+    /// parameters in the query.
+    Connect(&'static [Parameter]),
+    /// It reads and writes a part of the object, and answers the object.
+    Object,
 }
 
 /// `metav1.APIGroupList`. Karmada's has no `apiVersion`.
@@ -229,9 +245,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{
-        AggregatedDiscovery, AggregatedVersion, ApiGroupList, Group, Resource, Subresource,
+        AggregatedDiscovery, AggregatedVersion, ApiGroupList, Group, Resource, Serves, Subresource,
         Version, etag,
     };
+    use crate::definition::STATUS;
 
     const GROUP: Group = Group {
         name: "cluster.karmada.io",
@@ -241,11 +258,14 @@ mod tests {
                 name: "clusters",
                 singular: "cluster",
                 kind: "Cluster",
+                object: &STATUS,
+                list: &STATUS,
                 verbs: &["create", "delete"],
                 subresources: &[Subresource {
                     name: "proxy",
                     kind: "ClusterProxyOptions",
                     verbs: &["get"],
+                    serves: Serves::Connect(&[]),
                 }],
             }],
         }],

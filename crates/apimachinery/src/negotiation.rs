@@ -1,10 +1,12 @@
 //! Which form an answer takes, from `Accept`, and which one a body has, from `Content-Type`.
 
 mod accept;
+mod openapi;
 
 use crate::{schema::GroupVersion, status::Status};
 
 use self::accept::clauses;
+pub use self::openapi::{DocumentFormat, OpenApi, negotiate_openapi};
 
 /// The types that bodies are said to be read in, in Kubernetes' order. Protobuf is named, as
 /// Karmada names it, though no resource here has one.

@@ -30,6 +30,14 @@ pub(crate) fn respond(code: StatusCode, content_type: &'static str, body: Body) 
     response
 }
 
+/// An answer without a body.
+pub(crate) fn empty(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    response.headers_mut().insert(CACHE_CONTROL, PRIVATE);
+    response
+}
+
 /// `compact`, which is JSON on one line, in `format`.
 pub(crate) fn document(code: StatusCode, format: Format, compact: Bytes) -> Response<Body> {
     respond(

@@ -37,6 +37,8 @@ pub struct Admitted {
 pub struct Config {
     /// Groups, versions and resources, for discovery.
     pub groups: &'static [Group],
+    /// What the whole API is called, in OpenAPI.
+    pub title: &'static str,
     /// Where callers find this server, `:PORT`, for discovery.
     pub address: String,
     /// What this server calls itself at `/version`.

@@ -169,6 +169,8 @@ async fn the_server_says_what_it_is_and_what_it_serves() {
             "/livez",
             "/livez/ping",
             "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
             "/readyz",
             "/readyz/ping",
             "/version",

@@ -1,6 +1,8 @@
 //! What is no resource: discovery, health, metrics, the version and the index of all these.
 
+mod cache;
 mod discovery;
+mod openapi;
 
 use std::{fmt, sync::Arc};
 
@@ -26,6 +28,7 @@ use serde::Serialize;
 
 use crate::{Config, health::Checks, respond};
 use discovery::Discovery;
+use openapi::OpenApi;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -73,6 +76,7 @@ struct Statics {
     checks: Vec<Checks>,
     metrics: Metrics,
     discovery: Discovery,
+    openapi: OpenApi,
 }
 
 type Shared = State<Arc<Statics>>;
@@ -82,6 +86,7 @@ type Answer = Response<axum::body::Body>;
 pub(crate) fn router(config: Config) -> Router {
     let Config {
         groups,
+        title,
         address,
         version,
         checks,
@@ -96,6 +101,9 @@ pub(crate) fn router(config: Config) -> Router {
         .route("/apis/{group}/", get(group))
         .route("/apis/{group}/{version}", get(resources))
         .route("/apis/{group}/{version}/", get(resources))
+        .route("/openapi/v2", any(openapi_v2))
+        .route("/openapi/v3", any(openapi_index))
+        .route("/openapi/v3/{*key}", any(openapi_v3))
         .route("/metrics", any(metrics_page))
         .route("/version", get(version_page))
         .route("/version/", get(version_page));
@@ -108,6 +116,7 @@ pub(crate) fn router(config: Config) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async || answer(respond::page_not_found()))
         .with_state(Arc::new(Statics {
+            openapi: OpenApi::new(groups, title, &version),
             version,
             checks,
             metrics,
@@ -118,7 +127,8 @@ pub(crate) fn router(config: Config) -> Router {
 async fn index(State(statics): Shared) -> Answer {
     let mut paths = statics.discovery.paths();
     paths.extend(statics.checks.iter().flat_map(Checks::paths));
-    paths.extend(["/metrics", "/version"].map(str::to_owned));
+    let others = ["/metrics", "/openapi/v2", "/openapi/v3", "/version"];
+    paths.extend(others.map(str::to_owned));
     paths.sort();
     paths.dedup();
     answer(indented(&Index { paths }))
@@ -183,6 +193,21 @@ async fn resources(
             .discovery
             .resources(&group, &version, headers, query),
     )
+}
+
+async fn openapi_v2(State(statics): Shared, request: Request) -> Answer {
+    answer(statics.openapi.v2(request.method(), request.headers()))
+}
+
+async fn openapi_index(State(statics): Shared, request: Request) -> Answer {
+    answer(statics.openapi.index(request.method(), request.headers()))
+}
+
+async fn openapi_v3(State(statics): Shared, Path(key): Path<String>, request: Request) -> Answer {
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let hash = query.first("hash").unwrap_or_default();
+    let (method, headers) = (request.method(), request.headers());
+    answer(statics.openapi.v3(&key, hash, method, headers))
 }
 
 async fn method_not_allowed(request: Request) -> Answer {

@@ -53,6 +53,7 @@ impl Fixture {
         let resource = Resource::new(Arc::clone(clusters.registry()), PRINTER, ending.clone());
         let config = Config {
             groups: SERVED,
+            title: "Karmada",
             address: ":443".to_owned(),
             version: Version::new("1", "36", "v1.36.0-test".to_owned()),
             checks: ["healthz", "livez", "readyz"]

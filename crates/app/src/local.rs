@@ -44,6 +44,7 @@ impl Local {
         let registry = Arc::clone(parts.clusters.registry());
         let config = Config {
             groups: SERVED,
+            title: "Karmada",
             address: format!(":{}", parts.port),
             version: crate::version::info(),
             checks: parts.checks,

@@ -75,8 +75,8 @@ static LOCAL_SECRET_REFERENCE: Definition = Definition::object(
     "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.LocalSecretReference",
     "A secret at the host.",
     &[
-        Field::required("name", Type::String, "Name of the secret."),
         Field::required("namespace", Type::String, "Namespace of the secret."),
+        Field::required("name", Type::String, "Name of the secret."),
     ],
 );
 
@@ -84,14 +84,14 @@ static TAINT: Definition = Definition::object(
     "io.k8s.api.core.v1.Taint",
     "What keeps work that does not tolerate it away.",
     &[
+        Field::required("key", Type::String, "Key of the taint."),
+        Field::optional("value", Type::String, "Value of the taint."),
         Field::required(
             "effect",
             Type::Enum(&["NoExecute", "NoSchedule", "PreferNoSchedule"]),
             "What happens to work that does not tolerate the taint: NoSchedule keeps new work away, NoExecute removes what runs as well.",
         ),
-        Field::required("key", Type::String, "Key of the taint."),
         Field::optional("timeAdded", Type::Named(&TIME), "When the taint was set."),
-        Field::optional("value", Type::String, "Value of the taint."),
     ],
 );
 
@@ -116,13 +116,13 @@ static RESOURCE_MODEL_RANGE: Definition = Definition::object(
     "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.ResourceModelRange",
     "How much of one resource a node of a grade has.",
     &[
+        Field::required("name", Type::String, "Name of the resource, such as cpu."),
+        Field::required("min", Type::Named(&QUANTITY), "At least this."),
         Field::required(
             "max",
             Type::Named(&QUANTITY),
             "Less than this: where the next grade begins.",
         ),
-        Field::required("min", Type::Named(&QUANTITY), "At least this."),
-        Field::required("name", Type::String, "Name of the resource, such as cpu."),
     ],
 );
 
@@ -130,6 +130,9 @@ static RESOURCE_MODEL_RANGE: Definition = Definition::object(
 pub(super) static QUANTITY: Definition = Definition {
     name: "io.k8s.apimachinery.pkg.api.resource.Quantity",
     doc: "An amount: a decimal number, perhaps with a binary (Ki, Mi, Gi, …) or decimal (m, k, M, …) suffix or an exponent.",
-    shape: Shape::String { format: None },
+    shape: Shape::String {
+        format: None,
+        takes_numbers: true,
+    },
     kinds: &[],
 };

@@ -59,14 +59,14 @@ static API_RESOURCE: Definition = Definition::object(
     "One resource that a cluster serves.",
     &[
         Field::required(
-            "kind",
-            Type::String,
-            "Kind of its objects, such as Deployment.",
-        ),
-        Field::required(
             "name",
             Type::String,
             "Its name in paths, such as deployments.",
+        ),
+        Field::required(
+            "kind",
+            Type::String,
+            "Kind of its objects, such as Deployment.",
         ),
     ],
 );
@@ -103,12 +103,12 @@ static ALLOCATABLE_MODELING: Definition = Definition::object(
     "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.AllocatableModeling",
     "How many nodes there are of one grade.",
     &[
-        Field::required("count", Type::Int32, "How many."),
         Field::required(
             "grade",
             Type::Int32,
             "The grade, one of spec.resourceModels.",
         ),
+        Field::required("count", Type::Int32, "How many."),
     ],
 );
 

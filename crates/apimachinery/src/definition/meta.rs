@@ -213,30 +213,30 @@ pub static CONDITION: Definition = Definition::object(
     "One aspect of the state of an object.",
     &[
         Field::required(
-            "lastTransitionTime",
-            Type::Named(&TIME),
-            "When the status last changed.",
-        ),
-        Field::required(
-            "message",
+            "type",
             Type::String,
-            "The details, for people. May be empty.",
+            "Which aspect it is about, in CamelCase.",
         ),
+        Field::required("status", Type::String, "True, False or Unknown."),
         Field::optional(
             "observedGeneration",
             Type::Int64,
             "The generation of the object that the condition is about. If it is lower than the object's, the condition is out of date.",
         ),
         Field::required(
+            "lastTransitionTime",
+            Type::Named(&TIME),
+            "When the status last changed.",
+        ),
+        Field::required(
             "reason",
             Type::String,
             "Why it last changed, in one word in CamelCase.",
         ),
-        Field::required("status", Type::String, "True, False or Unknown."),
         Field::required(
-            "type",
+            "message",
             Type::String,
-            "Which aspect it is about, in CamelCase.",
+            "The details, for people. May be empty.",
         ),
     ],
 );
@@ -247,6 +247,7 @@ pub static TIME: Definition = Definition {
     doc: "A time, to the second (RFC 3339).",
     shape: Shape::String {
         format: Some("date-time"),
+        takes_numbers: false,
     },
     kinds: &[],
 };

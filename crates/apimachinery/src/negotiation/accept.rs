@@ -41,6 +41,12 @@ impl Clause<'_> {
         self.range == media_type
     }
 
+    /// Whether the media range takes `media_type` in.
+    pub(super) fn takes(&self, media_type: &str) -> bool {
+        let kind = media_type.split('/').next();
+        self.is(media_type) || self.is("*/*") || self.range.strip_suffix("/*") == kind
+    }
+
     /// Those of `formats` that the media range takes in.
     pub(super) fn formats(&self, formats: &[Format]) -> impl Iterator<Item = Format> {
         let range = self.range;

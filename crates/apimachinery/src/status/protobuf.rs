@@ -1,9 +1,8 @@
 //! A Status as Kubernetes' protobuf: what a client reads that accepts nothing else.
 
 use super::{Outcome, Status, StatusCause, StatusDetails};
+use crate::protobuf::{envelope, put_bytes, put_number};
 
-/// What every protobuf body of Kubernetes starts with.
-const MAGIC: &[u8] = b"k8s\0";
 /// `metav1.ListMeta` with its three strings empty.
 const EMPTY_LIST_META: [u8; 6] = [1 << 3 | 2, 0, 2 << 3 | 2, 0, 3 << 3 | 2, 0];
 
@@ -13,15 +12,7 @@ impl Status {
     /// The status in Kubernetes' envelope (`runtime.Unknown`), of type
     /// `application/vnd.kubernetes.protobuf`.
     pub fn to_protobuf(&self) -> Vec<u8> {
-        let mut type_meta = Vec::new();
-        put_bytes(&mut type_meta, 1, b"v1");
-        put_bytes(&mut type_meta, 2, b"Status");
-        let mut out = MAGIC.to_vec();
-        put_bytes(&mut out, 1, &type_meta);
-        put_bytes(&mut out, 2, &message(self));
-        put_bytes(&mut out, 3, &[]);
-        put_bytes(&mut out, 4, &[]);
-        out
+        envelope("v1", "Status", &message(self))
     }
 }
 
@@ -39,7 +30,7 @@ fn message(status: &Status) -> Vec<u8> {
     if let Some(status_details) = &status.details {
         put_bytes(&mut out, 5, &details(status_details));
     }
-    put_number(&mut out, 6, u64::from(status.code));
+    put_number(&mut out, 6, status.code);
     out
 }
 
@@ -51,7 +42,7 @@ fn details(details: &StatusDetails) -> Vec<u8> {
     for each in &details.causes {
         put_bytes(&mut out, 4, &cause(each));
     }
-    put_number(&mut out, 5, u64::from(details.retry_after_seconds));
+    put_number(&mut out, 5, details.retry_after_seconds);
     put_bytes(&mut out, 6, details.uid.as_bytes());
     out
 }
@@ -62,25 +53,6 @@ fn cause(cause: &StatusCause) -> Vec<u8> {
     put_bytes(&mut out, 2, cause.message.as_bytes());
     put_bytes(&mut out, 3, cause.field.as_bytes());
     out
-}
-
-fn put_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
-    out.push(field << 3 | 2);
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-fn put_number(out: &mut Vec<u8>, field: u8, number: u64) {
-    out.push(field << 3);
-    put_varint(out, number);
-}
-
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number > 0x7f {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
 }
 
 #[cfg(test)]

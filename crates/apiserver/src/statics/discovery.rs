@@ -11,10 +11,11 @@ use fleetgate_apimachinery::{
 use fleetgate_stack::Body;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, USER_AGENT, VARY},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, USER_AGENT, VARY},
 };
 use serde::Serialize;
 
+use super::cache;
 use crate::respond;
 
 /// The documents. Depends on nothing that could be away.
@@ -133,11 +134,7 @@ impl Aggregated {
 
     /// The document, or word that the caller has it.
     fn answer(&self, headers: &HeaderMap) -> Response<Body> {
-        let known = header(headers, &IF_NONE_MATCH);
-        let is_known = known.split(',').any(|tag| {
-            let tag = tag.trim();
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.etag.as_bytes()
-        });
+        let is_known = cache::has_tag(headers, &self.etag);
         let (code, body) = if is_known {
             (StatusCode::NOT_MODIFIED, Body::empty())
         } else {
