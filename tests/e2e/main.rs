@@ -13,3 +13,4 @@ mod identity;
 mod load;
 mod rotation;
 mod shutdown;
+mod stored;

@@ -14,7 +14,7 @@ use fleetgate_authn::{HeaderNames, RequestHeader};
 use fleetgate_tls::server::{NamedCertificate, ServerOptions};
 
 pub(crate) use self::{
-    storage::{Backend, Storage},
+    storage::{Backend, Encryption, Storage},
     tls::Certificate,
 };
 use crate::flags::Flags;
@@ -111,12 +111,6 @@ impl Config {
         let storage = storage::storage(flags, &mut findings);
         let authn = authn(flags, &mut findings);
         let log = log(flags, &mut findings);
-        if flags.text("encryption-provider-config").is_some() {
-            findings.add(
-                "encryption-provider-config",
-                "encryption at rest is not supported yet",
-            );
-        }
         let (Some(serving), Some(storage), true) = (serving, storage, findings.0.is_empty()) else {
             return Err(ConfigError(findings.0));
         };

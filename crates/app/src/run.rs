@@ -15,6 +15,7 @@ use fleetgate_stack::Tasks;
 use fleetgate_storage::{
     History, Store,
     embedded::{EmbeddedStore, OpenError},
+    encryption::{EncryptedStore, Encryption, ReloadMetrics, Reloader},
     etcd::{EtcdConfigError, EtcdStore},
 };
 use fleetgate_tls::server::{
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
 use crate::{
-    config::{Authn, Authz, Backend, Certificate, Config, Host, Members, Serving, Storage},
+    config::{self, Authn, Authz, Backend, Certificate, Config, Host, Members, Serving, Storage},
     health::{Synced, Watched, checks},
     host::{self, HostError},
     listen::listen,
@@ -38,7 +39,7 @@ use crate::{
     serve::Server,
 };
 
-/// How often files of certificates are looked at.
+/// How often files of certificates and of encryption keys are looked at.
 const FILE_INTERVAL: Duration = Duration::from_secs(10);
 /// Rest on a connection to a member before TCP asks whether it is there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -104,6 +105,7 @@ async fn serve(config: &Config, tasks: &Tasks, stop: CancellationToken) -> Resul
     let server = bind(serving, config.grace, tasks).await?;
     let hosts = Hosts::new(host).await.map_err(StartError::Host)?;
     let store = open(storage, tasks).await?;
+    let store = encrypted(store, storage, &mut metrics, tasks);
     let strategy = ClusterStrategy {
         modeling: match config.resource_modeling {
             true => ResourceModeling::Customized,
@@ -216,6 +218,30 @@ async fn open(storage: &Storage, tasks: &Tasks) -> Result<Arc<dyn Store>, StartE
             Ok(Arc::new(opened.map_err(StartError::Store)?))
         }
     }
+}
+
+/// `store`, with values encrypted as the flags say.
+fn encrypted(
+    store: Arc<dyn Store>,
+    storage: &Storage,
+    metrics: &mut Registry,
+    tasks: &Tasks,
+) -> Arc<dyn Store> {
+    let Some(config::Encryption {
+        path,
+        config,
+        reload,
+    }) = &storage.encryption
+    else {
+        return store;
+    };
+    let encryption = Arc::new(Encryption::new(config.clone(), &storage.prefix));
+    if *reload {
+        let metrics = ReloadMetrics::register(metrics);
+        let reloader = Reloader::new(Arc::clone(&encryption), config, path.clone(), metrics);
+        tasks.spawn_until_stopped(reloader.run(FILE_INTERVAL));
+    }
+    Arc::new(EncryptedStore::new(store, encryption))
 }
 
 async fn authenticator(

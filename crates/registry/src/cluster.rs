@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Object, Registry, Strategy,
     members::{MemberMap, Members},
-    strategy::Names,
+    strategy::{ItemKeys, Names},
 };
 
 /// What clusters are called.
@@ -31,6 +31,16 @@ pub const CLUSTERS: Names = Names {
     list_kind: LIST_KIND,
     resource: RESOURCE,
 };
+
+const ITEM_KEYS: ItemKeys = &[
+    ("spec.resourceModels", &["grade"]),
+    ("spec.resourceModels.ranges", &["name"]),
+    ("spec.taints", &["key", "effect"]),
+    ("status.apiEnablements", &["groupVersion"]),
+    ("status.apiEnablements.resources", &["name"]),
+    ("status.conditions", &["type"]),
+    ("status.resourceSummary.allocatableModelings", &["grade"]),
+];
 
 /// The rules of clusters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +67,10 @@ impl Strategy for ClusterStrategy {
 
     fn definition(&self) -> &'static Definition {
         &CLUSTER
+    }
+
+    fn item_keys(&self) -> ItemKeys {
+        ITEM_KEYS
     }
 
     fn validate(&self, cluster: &Cluster) -> Vec<FieldError> {

@@ -44,8 +44,12 @@ pub(crate) fn status(error: &StoreError) -> Status {
 
 /// A stored value cannot be read: nobody but an operator can help.
 pub(crate) fn undecodable(error: &DecodeError) -> Status {
-    tracing::error!(error = chain(error), "a stored object cannot be read");
-    Status::internal("a stored object cannot be read")
+    let told = chain(error);
+    tracing::error!(error = told, "a stored object cannot be read");
+    match error {
+        DecodeError::Json { .. } => Status::internal("a stored object cannot be read"),
+        DecodeError::Unreadable { .. } => Status::internal(told),
+    }
 }
 
 /// The messages of `error` and its causes.

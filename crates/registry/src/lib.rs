@@ -21,5 +21,5 @@ pub use cluster::{CLUSTERS, ClusterRegistry, ClusterStrategy};
 pub use members::MemberMap;
 pub use registry::{Change, Deleted, List, Part, Registry};
 pub use stored::Stored;
-pub use strategy::{Names, Object, Strategy};
+pub use strategy::{ItemKeys, Names, Object, Strategy};
 pub use watch::WatchEvent;

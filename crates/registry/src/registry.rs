@@ -126,7 +126,7 @@ impl<S: Strategy> Registry<S> {
     fn read(&self, kv: &KeyValue) -> Result<Arc<Stored<S::Object>>, Status> {
         let name = kv.key.strip_prefix(&self.prefix).unwrap_or_default();
         match self.cache.get(name) {
-            Some(cached) if cached.revision() == kv.mod_revision => Ok(cached),
+            Some(cached) if cached.is_of(kv) => Ok(cached),
             Some(_) | None => {
                 decode(kv, self.strategy.names()).map_err(|error| undecodable(&error))
             }

@@ -1,12 +1,18 @@
 //! Objects as the store keeps them and as clients read them.
 
+mod unknown;
+
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use fleetgate_apimachinery::json;
-use fleetgate_storage::KeyValue;
+use fleetgate_storage::{KeyValue, ValueState, encryption::Unreadable};
 
-use crate::{Object, strategy::Names};
+use self::unknown::Unknown;
+use crate::{
+    Object,
+    strategy::{ItemKeys, Names},
+};
 
 /// An object at one revision of the store, with its JSON, written once and shared by all readers.
 #[derive(Debug)]
@@ -15,16 +21,24 @@ pub struct Stored<O> {
     revision: i64,
     names: &'static Names,
     json: OnceLock<Bytes>,
+    /// How the value is kept.
+    state: ValueState,
+    /// What the stored value has besides.
+    unknown: Option<Box<Unknown>>,
 }
 
 /// A value in the store that is no such object.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the value at {key}, revision {revision}")]
-pub(crate) struct DecodeError {
-    key: String,
-    revision: i64,
-    #[source]
-    source: serde_json::Error,
+pub(crate) enum DecodeError {
+    #[error("cannot read the value at {key}, revision {revision}")]
+    Json {
+        key: String,
+        revision: i64,
+        source: serde_json::Error,
+    },
+    /// It cannot be decrypted.
+    #[error("unable to transform key {key:?}")]
+    Unreadable { key: String, source: Unreadable },
 }
 
 /// `object` as it is stored: with its type, without its resource version, and with a line feed.
@@ -47,12 +61,22 @@ pub(crate) fn decode<O: Object>(
     kv: &KeyValue,
     names: &'static Names,
 ) -> Result<Arc<Stored<O>>, DecodeError> {
-    let object = serde_json::from_slice(&kv.value).map_err(|source| DecodeError {
+    if let ValueState::Unreadable(reason) = &kv.state {
+        return Err(DecodeError::Unreadable {
+            key: kv.key.clone(),
+            source: reason.clone(),
+        });
+    }
+    let (object, unknown) = unknown::read(&kv.value).map_err(|source| DecodeError::Json {
         key: kv.key.clone(),
         revision: kv.mod_revision,
         source,
     })?;
-    Ok(Arc::new(Stored::new(object, kv.mod_revision, names)))
+    Ok(Arc::new(Stored {
+        state: kv.state.clone(),
+        unknown,
+        ..Stored::new(object, kv.mod_revision, names)
+    }))
 }
 
 // === impl Stored ===
@@ -70,6 +94,31 @@ impl<O: Object> Stored<O> {
             revision,
             names,
             json: OnceLock::new(),
+            state: ValueState::Current,
+            unknown: None,
+        }
+    }
+
+    /// Whether this was read from `kv`, or from one that is the same.
+    pub(crate) fn is_of(&self, kv: &KeyValue) -> bool {
+        self.revision == kv.mod_revision && self.state == kv.state
+    }
+
+    /// Whether the value is to be written anew, even if nothing changes.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.state == ValueState::Stale
+    }
+
+    /// `next`, which this object becomes, as it is stored: with the fields of the stored value that
+    /// the type does not have. Items of lists are told apart by `keys`.
+    ///
+    /// # Errors
+    /// If the object cannot be written as JSON.
+    pub(crate) fn encode_next(&self, next: &O, keys: ItemKeys) -> serde_json::Result<Bytes> {
+        let known = encode(next, self.names)?;
+        match &self.unknown {
+            Some(unknown) => unknown.keep_in(&known, keys),
+            None => Ok(known),
         }
     }
 
@@ -115,6 +164,7 @@ impl<O: Object> Stored<O> {
 #[cfg(test)]
 mod tests {
     use fleetgate_api::Cluster;
+    use fleetgate_storage::ValueState;
 
     use super::{Stored, decode, encode};
     use crate::{Object, cluster::CLUSTERS};
@@ -126,6 +176,7 @@ mod tests {
             create_revision: 3,
             mod_revision: 7,
             version: 1,
+            state: ValueState::Current,
         }
     }
 

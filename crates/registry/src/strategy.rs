@@ -39,6 +39,10 @@ pub struct Names {
     pub resource: &'static str,
 }
 
+/// For each list of a kind, by its path (`spec.taints`), the fields of an item that tell it from the
+/// others.
+pub type ItemKeys = &'static [(&'static str, &'static [&'static str])];
+
 /// The rules of one cluster-scoped kind. A second kind is another implementation.
 ///
 /// A write goes through `prepare…`, then `validate…`, then `canonicalize`, then to the store.
@@ -51,6 +55,12 @@ pub trait Strategy: Debug + Send + Sync + 'static {
 
     /// Their type.
     fn definition(&self) -> &'static Definition;
+
+    /// What tells items of lists apart. By this, a field of an item that is in the store and that the
+    /// type does not have finds its item again when the object is written.
+    fn item_keys(&self) -> ItemKeys {
+        &[]
+    }
 
     /// What is wrong with a new object.
     fn validate(&self, object: &Self::Object) -> Vec<FieldError>;

@@ -11,7 +11,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Event, EventKind, KeyValue, Range, RangeResult, StoreError, WatchBatch, Write, WriteResult,
+    Event, EventKind, KeyValue, Range, RangeResult, StoreError, ValueState, WatchBatch, Write,
+    WriteResult,
 };
 
 /// The revision of a store that was never written to, as in etcd: zero would mean "any" to
@@ -281,6 +282,7 @@ fn event(write: Write, prev: Option<KeyValue>, revision: i64) -> Event {
         create_revision,
         mod_revision: revision,
         version,
+        state: ValueState::Current,
     };
     Event { kind, kv, prev }
 }

@@ -4,13 +4,15 @@
 //! whole store, writes that say what they expect to find, and watches that miss nothing. Three
 //! backends stand behind it, chosen at run time: [`EtcdStore`](etcd::EtcdStore) speaks to an etcd
 //! cluster, [`EmbeddedStore`](embedded::EmbeddedStore) keeps one file, and
-//! [`MemoryStore`](memory::MemoryStore) keeps nothing.
+//! [`MemoryStore`](memory::MemoryStore) keeps nothing. Over any of them,
+//! [`EncryptedStore`](encryption::EncryptedStore) encrypts the values.
 //!
 //! Keys are used as given: a prefix such as `/registry` is the caller's to put in front ([`key`]
 //! joins the parts).
 #![warn(missing_docs)]
 
 pub mod embedded;
+pub mod encryption;
 pub mod etcd;
 mod index;
 mod local;
@@ -19,6 +21,6 @@ mod store;
 
 pub use index::History;
 pub use store::{
-    Event, EventKind, KeyValue, Keys, Range, RangeResult, Store, StoreError, WatchBatch, Write,
-    WriteResult, key,
+    Event, EventKind, KeyValue, Keys, Range, RangeResult, Store, StoreError, ValueState,
+    WatchBatch, Write, WriteResult, key,
 };

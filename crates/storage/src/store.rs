@@ -5,6 +5,8 @@ use std::{error::Error, fmt::Debug};
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
 
+use crate::encryption::Unreadable;
+
 /// A store of keys under one revision counter.
 ///
 /// Each committed write moves the counter by at least one; a key carries the revision of its last
@@ -46,6 +48,21 @@ pub struct KeyValue {
     pub mod_revision: i64,
     /// How many times the key was written since it came into being. `0` in the event of a deletion.
     pub version: i64,
+    /// How the bytes were kept.
+    pub state: ValueState,
+}
+
+/// How bytes were kept, as far as it matters to who reads or writes next. Stores that keep bytes as
+/// they are know the first state only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ValueState {
+    /// As the next write would keep them.
+    #[default]
+    Current,
+    /// Not as the next write would keep them: to be written, even if nothing else changes.
+    Stale,
+    /// In a way that cannot be undone: the value is what was kept, and of no use.
+    Unreadable(Unreadable),
 }
 
 /// Which keys to read.

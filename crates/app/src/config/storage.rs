@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use fleetgate_storage::etcd::{EtcdConfig, EtcdIdentity, EtcdTls};
+use fleetgate_storage::{
+    encryption::{EncryptionConfig, EncryptionConfigError},
+    etcd::{EtcdConfig, EtcdIdentity, EtcdTls},
+};
 
 use super::Findings;
 use crate::flags::Flags;
@@ -15,6 +18,19 @@ pub(crate) struct Storage {
     pub(crate) prefix: String,
     /// `--etcd-compaction-interval`; nothing where it is 0, which leaves it to others.
     pub(crate) compaction_interval: Option<Duration>,
+    /// Nothing where values are kept as they are.
+    pub(crate) encryption: Option<Encryption>,
+}
+
+/// How values are encrypted.
+#[derive(Debug)]
+pub(crate) struct Encryption {
+    /// `--encryption-provider-config`.
+    pub(crate) path: PathBuf,
+    /// What the file held when the flags were read.
+    pub(crate) config: EncryptionConfig,
+    /// `--encryption-provider-config-automatic-reload`.
+    pub(crate) reload: bool,
 }
 
 /// `--storage-backend`.
@@ -27,6 +43,7 @@ pub(crate) enum Backend {
 }
 
 pub(super) fn storage(flags: &Flags, findings: &mut Findings) -> Option<Storage> {
+    let encryption = encryption(flags, findings);
     let backend = match flags.text("storage-backend").as_deref() {
         Some("embedded") => {
             let folder = flags.text("data-dir").map(PathBuf::from);
@@ -48,7 +65,36 @@ pub(super) fn storage(flags: &Flags, findings: &mut Findings) -> Option<Storage>
         backend,
         prefix,
         compaction_interval: (!interval.is_zero()).then_some(interval),
+        encryption,
     })
+}
+
+fn encryption(flags: &Flags, findings: &mut Findings) -> Option<Encryption> {
+    const FLAG: &str = "encryption-provider-config";
+    const RELOAD: &str = "encryption-provider-config-automatic-reload";
+    let reload = flags.bool(RELOAD);
+    let Some(path) = flags.text(FLAG).map(PathBuf::from) else {
+        if reload {
+            findings.add(RELOAD, format_args!("must be set with --{FLAG}"));
+        }
+        return None;
+    };
+    match EncryptionConfig::load(&path) {
+        Ok(config) => Some(Encryption {
+            path,
+            config,
+            reload,
+        }),
+        Err(error @ EncryptionConfigError::Invalid { .. }) => {
+            findings.add(FLAG, error);
+            None
+        }
+        Err(EncryptionConfigError::Read { path, source }) => {
+            let path = path.display();
+            findings.add(FLAG, format_args!("cannot read {path}: {source}"));
+            None
+        }
+    }
 }
 
 fn etcd(flags: &Flags, findings: &mut Findings) -> Option<EtcdConfig> {

@@ -63,3 +63,42 @@ fn half_a_key_pair_is_refused() {
         &["--tls-cert-file: must be given together with --tls-private-key-file"],
     );
 }
+
+#[test]
+fn an_encryption_configuration_is_checked_with_the_flags() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().display().to_string();
+    let flag = format!("--encryption-provider-config={path}");
+    let args = ["--etcd-servers=http://a", &flag];
+    let write = |text: &str| std::fs::write(file.path(), text).expect("a file of ours");
+    write(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: ['*.*']\n  providers:\n  - identity: {}\n",
+    );
+    assert!(config(&args).is_ok());
+    write(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: ['*.*']\n  providers:\n  - kms: {name: a, endpoint: 'unix:///a'}\n",
+    );
+    let kms = "resources[0].providers[0].kms: KMS providers are not supported, neither v1 nor v2";
+    refused(
+        &args,
+        &[&format!("--encryption-provider-config: {path}: {kms}")],
+    );
+    refused(
+        &[
+            "--etcd-servers=http://a",
+            "--encryption-provider-config=/nowhere/a",
+        ],
+        &[
+            "--encryption-provider-config: cannot read /nowhere/a: No such file or directory (os error 2)",
+        ],
+    );
+    refused(
+        &[
+            "--etcd-servers=http://a",
+            "--encryption-provider-config-automatic-reload",
+        ],
+        &[
+            "--encryption-provider-config-automatic-reload: must be set with --encryption-provider-config",
+        ],
+    );
+}

@@ -127,10 +127,12 @@ impl<S: Strategy> Registry<S> {
                 object, revision, names,
             )))))
         };
-        let value = encode(&marked, names).map_err(Status::internal)?;
-        if value == encode(current.object(), names).map_err(Status::internal)? {
+        let bytes = |object| encode(object, names).map_err(Status::internal);
+        if !current.is_stale() && bytes(&marked)? == bytes(current.object())? {
             return Ok(Ok(Deleted::Held(Arc::clone(current))));
         }
+        let value = current.encode_next(&marked, self.strategy.item_keys());
+        let value = value.map_err(Status::internal)?;
         let mod_revision = current.revision();
         if dry_run == DryRun::All {
             return held(marked, mod_revision);

@@ -3,9 +3,11 @@
 mod concurrent;
 mod creates;
 mod deletes;
+mod encrypted;
 mod lists;
 mod reads;
 mod second_kind;
+mod shared_store;
 mod updates;
 
 use fleetgate_api::Cluster;

@@ -111,7 +111,8 @@ impl<S: Strategy> Registry<S> {
             Next::Same => return Ok(Ok(Arc::clone(current))),
             Next::Gone(object) => (object, Write::Delete { key, mod_revision }),
             Next::Written(object) => {
-                let value = encode(&object, names).map_err(Status::internal)?;
+                let value = current.encode_next(&object, self.strategy.item_keys());
+                let value = value.map_err(Status::internal)?;
                 (
                     object,
                     Write::Update {
@@ -222,10 +223,10 @@ impl<S: Strategy> Registry<S> {
         }
         let bytes = |object| encode(object, self.strategy.names()).map_err(Status::internal);
         let same = bytes(&timeless)? == bytes(old)?;
-        Ok(if same {
-            Next::Same
-        } else {
-            Next::Written(object)
+        Ok(match (same, current.is_stale()) {
+            (true, false) => Next::Same,
+            (true, true) => Next::Written(timeless),
+            (false, _) => Next::Written(object),
         })
     }
 

@@ -19,7 +19,7 @@ use redb::{
 };
 
 use super::OpenError;
-use crate::{Event, EventKind, History, KeyValue, index::Index};
+use crate::{Event, EventKind, History, KeyValue, ValueState, index::Index};
 
 /// Opens the database anew.
 pub(super) type OpenDatabase = Box<dyn Fn() -> Result<Database, OpenError> + Send>;
@@ -281,6 +281,7 @@ fn encode(event: &Event) -> (&str, i64, i64, Option<&[u8]>) {
         create_revision,
         mod_revision: _,
         version,
+        state: _,
     } = &event.kv;
     let value = match event.kind {
         EventKind::Delete => None,
@@ -302,6 +303,7 @@ fn decode(revision: i64, record: (&str, i64, i64, Option<&[u8]>)) -> (EventKind,
         create_revision,
         mod_revision: revision,
         version,
+        state: ValueState::Current,
     };
     (kind, kv)
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Event, EventKind, KeyValue, Keys, Range, Write};
+use crate::{Event, EventKind, KeyValue, Keys, Range, ValueState, Write};
 
 use self::etcdserverpb::{
     Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
@@ -150,6 +150,7 @@ pub(super) fn key_value(kv: mvccpb::KeyValue) -> Option<KeyValue> {
             create_revision,
             mod_revision,
             version,
+            state: ValueState::Current,
         }),
         Err(error) => {
             tracing::warn!(key = ?error.as_bytes(), "skipping a key in etcd that is not UTF-8");

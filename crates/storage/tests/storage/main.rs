@@ -5,6 +5,8 @@ mod contract;
 #[cfg(test)]
 mod embedded;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod etcd;
 #[cfg(test)]
 mod memory;

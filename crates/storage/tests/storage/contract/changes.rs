@@ -1,7 +1,7 @@
 //! The contract of writes.
 
 use bytes::Bytes;
-use fleetgate_storage::{KeyValue, Range, StoreError, Write, WriteResult};
+use fleetgate_storage::{KeyValue, Range, StoreError, ValueState, Write, WriteResult};
 use futures::future::join_all;
 
 use super::{
@@ -20,6 +20,7 @@ pub(super) async fn create_update_delete(store: &Shared) {
         create_revision: created,
         mod_revision: created,
         version: 1,
+        state: ValueState::Current,
     };
     assert_eq!(get(store, key).await, Some(first.clone()));
 

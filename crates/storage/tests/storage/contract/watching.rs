@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fleetgate_storage::{Event, EventKind, KeyValue, Range, StoreError, Write, WriteResult};
+use fleetgate_storage::{
+    Event, EventKind, KeyValue, Range, StoreError, ValueState, Write, WriteResult,
+};
 use futures::{
     StreamExt,
     future::{BoxFuture, join, join_all},
@@ -96,6 +98,7 @@ pub(super) async fn from_the_beginning_the_middle_and_now(store: &Shared) {
         create_revision: 0,
         mod_revision: b2,
         version: 0,
+        state: ValueState::Current,
     };
     assert_eq!(all[3].kv, gone);
 
