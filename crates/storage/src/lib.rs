@@ -11,6 +11,12 @@
 //! joins the parts).
 #![warn(missing_docs)]
 
+#[cfg(test)]
+extern crate self as fleetgate_storage;
+
+#[cfg(test)]
+#[path = "../tests/storage/checker.rs"]
+mod checker;
 pub mod embedded;
 pub mod encryption;
 pub mod etcd;

@@ -1,5 +1,7 @@
 //! What happens when the disk fails: errors to the writers, nothing lost, and the store goes on.
 
+mod faults;
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},

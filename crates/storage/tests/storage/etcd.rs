@@ -1,5 +1,6 @@
 //! The etcd store keeps the contract on a real etcd, and through whatever happens to one.
 
+mod faults;
 mod lost_answers;
 mod process;
 mod relay;

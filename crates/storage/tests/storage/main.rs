@@ -1,6 +1,8 @@
 //! One contract for all backends, and what each of them promises besides.
 
 #[cfg(test)]
+mod checker;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod embedded;
