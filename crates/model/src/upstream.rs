@@ -127,6 +127,18 @@ pub enum UpstreamError {
         /// Where.
         hop: Hop,
     },
+    /// The other side does not prove who it is, or speaks no TLS that we accept. Trying again is in
+    /// vain until somebody changes that.
+    #[error("{hop} is not trusted")]
+    Untrusted {
+        /// Where: [`Hop::Proxy`] or [`Hop::Tls`].
+        hop: Hop,
+        /// As in [`Self::Failed`].
+        detail: Option<&'static str>,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 // === impl Credentials ===

@@ -133,14 +133,14 @@ fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
             incomplete(format!("cluster {cluster}: its {field} cannot be used"))
         }
         UpstreamError::Failed { hop, detail, .. } => {
-            let detail = detail.unwrap_or("failed");
-            let message = format!("cluster {cluster}: {hop}: {detail}");
+            let message = failed(cluster, *hop, *detail);
             match hop {
                 // Nothing was sent: trying again is safe, and helps while a member restarts.
-                Hop::Connect | Hop::Dns | Hop::Proxy => {
+                Hop::Connect | Hop::Dns | Hop::Proxy | Hop::Tls => {
                     member(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER)
                 }
-                Hop::Request | Hop::Tls => member(StatusCode::BAD_GATEWAY, message, None),
+                // The member may have done what was asked.
+                Hop::Request => member(StatusCode::BAD_GATEWAY, message, None),
             }
         }
         UpstreamError::TimedOut { hop } => {
@@ -152,7 +152,17 @@ fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
             };
             member(StatusCode::GATEWAY_TIMEOUT, message, retry_after)
         }
+        // Nothing was sent here either, but a second later nothing has changed.
+        UpstreamError::Untrusted { hop, detail, .. } => {
+            let message = failed(cluster, *hop, *detail);
+            member(StatusCode::BAD_GATEWAY, message, None)
+        }
     }
+}
+
+fn failed(cluster: &str, hop: Hop, detail: Option<&str>) -> String {
+    let detail = detail.unwrap_or("failed");
+    format!("cluster {cluster}: {hop}: {detail}")
 }
 
 /// The Status that kube-apiserver itself would answer.

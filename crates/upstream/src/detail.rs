@@ -40,38 +40,41 @@ impl Told {
 /// The cause of `error` in words that tell nothing of where the member is; nothing where the cause
 /// is of no known kind.
 pub(crate) fn detail(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let mut cause = Some(error);
-    let mut found = None;
-    while let Some(error) = cause {
-        found = of_tls(error)
+    let words = causes(error).filter_map(|error| {
+        of_tls(error)
             .or_else(|| of_io(error.downcast_ref()?))
             .or_else(|| of_http1(error.downcast_ref()?))
             .or_else(|| of_http2(error.downcast_ref()?))
             .or_else(|| error.downcast_ref::<TunnelError>()?.detail())
             .or_else(|| Some(error.downcast_ref::<Told>()?.words))
-            .or(found);
-        cause = wrapped(error).or_else(|| error.source());
-    }
-    found
+    });
+    words.last()
 }
 
 /// Whether a time limit of the system ended the work that failed with `error`.
 pub(crate) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
+    causes(error).any(|error| {
         let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
-            return true;
-        }
-        cause = wrapped(error).or_else(|| error.source());
-    }
-    false
+        io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+    })
 }
 
-/// What an `io::Error` wraps; its `source` is only the source of that.
-fn wrapped<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    let wrapped = error.downcast_ref::<io::Error>()?.get_ref()?;
-    Some(wrapped)
+/// Whether TLS itself failed, and not the bytes below it.
+pub(crate) fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|error| error.is::<rustls::Error>())
+}
+
+/// `error` and its causes.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+/// What `error` wraps or was caused by: the source of an `io::Error` is only that of what it wraps.
+fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 #[expect(

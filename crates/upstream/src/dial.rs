@@ -18,7 +18,7 @@ use tower::{Service, service_fn};
 
 use crate::{
     Config,
-    detail::{Told, detail, is_timeout},
+    detail::{Told, detail, is_timeout, is_tls},
     endpoint::Endpoint,
     forward_proxy::Via,
     io::{BoxedIo, Connected, Listener},
@@ -94,7 +94,8 @@ impl Dialer {
     /// A new connection.
     ///
     /// # Errors
-    /// [`UpstreamError::Failed`] or [`UpstreamError::TimedOut`] with the hop.
+    /// [`UpstreamError::Failed`], [`UpstreamError::TimedOut`] or [`UpstreamError::Untrusted`] with
+    /// the hop.
     pub(crate) async fn dial(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
         let dialed = self.stream_and_tls(offer).await;
         dialed.map_err(|error| self.with_address(error))
@@ -156,9 +157,17 @@ impl Dialer {
         host: &str,
         hop: Hop,
     ) -> Result<TlsStream<BoxedIo>, UpstreamError> {
-        let name = server_name(host).map_err(|source| failed(hop, source))?;
+        let name = server_name(host).map_err(|source| untrusted(hop, source))?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);
-        limit(self.config.tls_timeout, hop, handshake).await
+        let done = limit(self.config.tls_timeout, hop, handshake).await;
+        done.map_err(|error| match error {
+            UpstreamError::Failed { source, .. } if is_tls(&*source) => untrusted(hop, source),
+            // A handshake that broke off says nothing of who the other side is.
+            UpstreamError::Config { .. }
+            | UpstreamError::Failed { .. }
+            | UpstreamError::TimedOut { .. }
+            | UpstreamError::Untrusted { .. } => error,
+        })
     }
 
     fn with_address(&self, error: UpstreamError) -> UpstreamError {
@@ -167,20 +176,30 @@ impl Dialer {
                 hop,
                 detail,
                 source,
-            } => {
-                let mut to = self.endpoint.host_and_port();
-                if let Some(via) = &self.via {
-                    to = format!("{to} through {}:{}", via.host, via.port);
-                }
-                let source = Box::new(Unreached { to, source });
-                UpstreamError::Failed {
-                    hop,
-                    detail,
-                    source,
-                }
-            }
+            } => UpstreamError::Failed {
+                hop,
+                detail,
+                source: self.unreached(source),
+            },
+            UpstreamError::Untrusted {
+                hop,
+                detail,
+                source,
+            } => UpstreamError::Untrusted {
+                hop,
+                detail,
+                source: self.unreached(source),
+            },
             UpstreamError::Config { .. } | UpstreamError::TimedOut { .. } => error,
         }
+    }
+
+    fn unreached(&self, source: BoxError) -> BoxError {
+        let mut to = self.endpoint.host_and_port();
+        if let Some(via) = &self.via {
+            to = format!("{to} through {}:{}", via.host, via.port);
+        }
+        Box::new(Unreached { to, source })
     }
 }
 
@@ -213,6 +232,16 @@ fn connect(
 pub(crate) fn failed(hop: Hop, source: impl Into<BoxError>) -> UpstreamError {
     let source = source.into();
     UpstreamError::Failed {
+        hop,
+        detail: detail(&*source),
+        source,
+    }
+}
+
+/// A hop whose other side is not to be trusted.
+pub(crate) fn untrusted(hop: Hop, source: impl Into<BoxError>) -> UpstreamError {
+    let source = source.into();
+    UpstreamError::Untrusted {
         hop,
         detail: detail(&*source),
         source,

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     detail::Told,
-    dial::{Dialed, Dialer, Offer, failed},
+    dial::{Dialed, Dialer, Offer, failed, untrusted},
     io::BoxedIo,
 };
 
@@ -116,7 +116,7 @@ impl Pool {
     pub(crate) async fn open(&self) -> Result<Opened, UpstreamError> {
         match self.inner.dialer.dial(Offer::Http1).await? {
             Dialed::Http1(io) => handshake(io, &self.inner.tasks).await,
-            Dialed::Http2(..) => Err(failed(
+            Dialed::Http2(..) => Err(untrusted(
                 Hop::Tls,
                 Told::new("the member chose a protocol that was not offered"),
             )),

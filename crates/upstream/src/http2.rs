@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     detail::Told,
-    dial::{Dialed, Dialer, Offer, failed, limit},
+    dial::{Dialed, Dialer, Offer, failed, limit, untrusted},
     http1,
     io::{BoxedIo, Listener},
 };
@@ -271,5 +271,6 @@ fn shared(error: Arc<UpstreamError>) -> UpstreamError {
         },
         UpstreamError::Failed { hop, .. } => failed(*hop, error),
         UpstreamError::TimedOut { hop } => UpstreamError::TimedOut { hop: *hop },
+        UpstreamError::Untrusted { hop, .. } => untrusted(*hop, error),
     }
 }

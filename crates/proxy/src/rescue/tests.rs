@@ -77,7 +77,7 @@ fn a_hop_is_named_but_not_where_it_leads() {
         503,
         "cluster m: connect: connection refused",
     );
-    check(&failed(Hop::Tls, None), 502, "cluster m: tls: failed");
+    check(&failed(Hop::Tls, None), 503, "cluster m: tls: failed");
     let source = UpstreamError::TimedOut { hop: Hop::Dns };
     let cluster = "m".to_owned();
     check(

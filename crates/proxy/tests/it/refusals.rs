@@ -126,11 +126,24 @@ async fn a_hop_that_failed_is_named() {
     check(&failed(Hop::Dns, None), "jane", (503, message, Some(1))).await;
     let message = "cluster m: proxy: failed";
     check(&failed(Hop::Proxy, None), "jane", (503, message, Some(1))).await;
-    let expired = Some("the certificate has expired");
-    let message = "cluster m: tls: the certificate has expired";
-    check(&failed(Hop::Tls, expired), "jane", (502, message, None)).await;
+    let reset = Some("connection reset");
+    let message = "cluster m: tls: connection reset";
+    check(&failed(Hop::Tls, reset), "jane", (503, message, Some(1))).await;
     let message = "cluster m: request: failed";
     check(&failed(Hop::Request, None), "jane", (502, message, None)).await;
+
+    let untrusted = |hop, detail| {
+        failing(move || UpstreamError::Untrusted {
+            hop,
+            detail,
+            source: "the certificate of 10.1.2.3:6443".into(),
+        })
+    };
+    let expired = Some("the certificate has expired");
+    let message = "cluster m: tls: the certificate has expired";
+    check(&untrusted(Hop::Tls, expired), "jane", (502, message, None)).await;
+    let message = "cluster m: proxy: failed";
+    check(&untrusted(Hop::Proxy, None), "jane", (502, message, None)).await;
 
     let timed_out = |hop| failing(move || UpstreamError::TimedOut { hop });
     let message = "cluster m: connect: timed out";

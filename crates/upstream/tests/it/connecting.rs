@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use crate::support::{
-    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, chain, free_address,
+    Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, assert_untrusted, chain,
+    free_address,
 };
 
 const CLASSES: [Class; 3] = [Class::LongRunning, Class::Short, Class::Upgrade];
@@ -24,6 +25,13 @@ async fn check(setup: impl Fn() -> SetupBuilder, hop: Hop, detail: &'static str)
     for class in CLASSES {
         let answer = setup().build().get("/", class).await;
         assert_failed(answer, (hop, Some(detail)));
+    }
+}
+
+async fn untrusted(setup: impl Fn() -> SetupBuilder, detail: &'static str) {
+    for class in CLASSES {
+        let answer = setup().build().get("/", class).await;
+        assert_untrusted(answer, (Hop::Tls, detail));
     }
 }
 
@@ -52,24 +60,24 @@ async fn a_certificate_that_proves_nothing_is_told() {
     let unknown = "the certificate is signed by an unknown authority";
     for name in ["members", "others"] {
         let other = Ca::new(name);
-        check(|| Setup::to(&member.url(), Some(&other)), Hop::Tls, unknown).await;
+        untrusted(|| Setup::to(&member.url(), Some(&other)), unknown).await;
     }
 
     let spec = certs::server(&["127.0.0.1"]);
     let expired = pki.ca.sign(&spec.clone().valid(Validity::Expired));
     let member = FakeMember::tls(&expired).echo().await;
     let setup = || Setup::to(&member.url(), Some(&pki.ca));
-    check(setup, Hop::Tls, "the certificate has expired").await;
+    untrusted(setup, "the certificate has expired").await;
 
     let future = pki.ca.sign(&spec.valid(Validity::Future));
     let member = FakeMember::tls(&future).echo().await;
     let setup = || Setup::to(&member.url(), Some(&pki.ca));
-    check(setup, Hop::Tls, "the certificate is not valid yet").await;
+    untrusted(setup, "the certificate is not valid yet").await;
 
     let elsewhere = pki.ca.sign(&certs::server(&["elsewhere.test"]));
     let member = FakeMember::tls(&elsewhere).echo().await;
     let setup = || Setup::to(&member.url(), Some(&pki.ca));
-    check(setup, Hop::Tls, "the certificate is for another name").await;
+    untrusted(setup, "the certificate is for another name").await;
     setup().insecure().build().get_text("/", Class::Short).await;
 }
 
@@ -98,6 +106,14 @@ async fn a_member_that_hangs_up_in_the_handshake_is_told() {
         let ended = ["the connection was closed", "connection reset"];
         assert!(detail.is_some_and(|d| ended.contains(&d)), "{detail:?}");
     }
+}
+
+#[tokio::test]
+async fn a_member_that_speaks_no_tls_is_told() {
+    let plain = FakeMember::plain().echo().await;
+    let endpoint = format!("https://{}", plain.address());
+    let setup = || Setup::to(&endpoint, None).insecure();
+    untrusted(setup, "the TLS handshake failed").await;
 }
 
 #[tokio::test]

@@ -215,9 +215,24 @@ pub(crate) fn assert_failed(
             assert_eq!((hop, detail), want, "{source:?}");
             chain(&*source)
         }
-        error @ (UpstreamError::Config { .. } | UpstreamError::TimedOut { .. }) => {
-            panic!("{error:?}")
+        error @ (UpstreamError::Config { .. }
+        | UpstreamError::TimedOut { .. }
+        | UpstreamError::Untrusted { .. }) => panic!("{error:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_untrusted(
+    result: Result<Response<Body>, UpstreamError>,
+    want: (Hop, &'static str),
+) {
+    match result.expect_err("a failure") {
+        UpstreamError::Untrusted { hop, detail, .. } => {
+            assert_eq!((hop, detail), (want.0, Some(want.1)));
         }
+        error @ (UpstreamError::Config { .. }
+        | UpstreamError::Failed { .. }
+        | UpstreamError::TimedOut { .. }) => panic!("{error:?}"),
     }
 }
 
@@ -225,9 +240,9 @@ pub(crate) fn assert_failed(
 pub(crate) fn assert_timed_out(result: Result<Response<Body>, UpstreamError>, want: Hop) {
     match result.expect_err("a failure") {
         UpstreamError::TimedOut { hop } => assert_eq!(hop, want),
-        error @ (UpstreamError::Config { .. } | UpstreamError::Failed { .. }) => {
-            panic!("{error:?}")
-        }
+        error @ (UpstreamError::Config { .. }
+        | UpstreamError::Failed { .. }
+        | UpstreamError::Untrusted { .. }) => panic!("{error:?}"),
     }
 }
 
