@@ -36,7 +36,7 @@ use crate::{
     listen::listen,
     local::{self, Local},
     log,
-    serve::Server,
+    serve::{Remaining, Server},
 };
 
 /// How often files of certificates and of encryption keys are looked at.
@@ -83,14 +83,19 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartErr
     tracing::info!("{}", crate::version::line());
     let tasks = Tasks::default();
     let served = serve(&config, &tasks, stop).await;
-    // Where the start failed too: nothing goes on behind the error.
+    // Watches and upgrades end with the tasks. Where the start failed, nothing goes on behind the
+    // error.
     tasks.stop().await;
-    served?;
+    served?.written_out().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn serve(config: &Config, tasks: &Tasks, stop: CancellationToken) -> Result<(), StartError> {
+async fn serve(
+    config: &Config,
+    tasks: &Tasks,
+    stop: CancellationToken,
+) -> Result<Remaining, StartError> {
     let mut metrics = Registry::default();
     let Config {
         serving,
@@ -146,9 +151,8 @@ async fn serve(config: &Config, tasks: &Tasks, stop: CancellationToken) -> Resul
         .layer(AuthorizationLayer::new(authorizer))
         .layer(RoutingLayer::new(local))
         .service(stacks.clone());
-    let upgrades = stacks.upgrades_ended();
-    server.run(service, stop, upgrades, tasks.stopping()).await;
-    Ok(())
+    let upgrades = async move { stacks.upgrades_ended().await };
+    Ok(server.run(service, stop, upgrades).await)
 }
 
 /// One client for each kubeconfig that differs.

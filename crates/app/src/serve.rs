@@ -4,7 +4,10 @@ use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, tim
 
 use fleetgate_model::{PeerAddress, PeerCertificates};
 use fleetgate_stack::Body;
-use futures::future::join;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join},
+};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -54,6 +57,9 @@ pub(crate) struct Server {
     pub(crate) grace: Duration,
 }
 
+/// Connections that may not have finished at the end of the grace period.
+pub(crate) struct Remaining(Option<BoxFuture<'static, ()>>);
+
 #[derive(Clone)]
 struct Shared<S> {
     acceptor: TlsAcceptor,
@@ -71,16 +77,15 @@ impl Server {
             .map_or(0, |address| address.port())
     }
 
-    /// Serves with `service` until `stop`; then accepts no more, lets requests and `upgrades`
-    /// finish within the grace period, cancels `end` for what still lasts, and returns when that
-    /// was written out.
+    /// Serves with `service` until `stop`; then accepts no more and lets requests and `upgrades`
+    /// finish within the grace period. What remains is to be told to end.
     pub(crate) async fn run<S>(
         self,
         service: S,
         stop: CancellationToken,
-        upgrades: impl Future<Output = ()>,
-        end: &CancellationToken,
-    ) where
+        upgrades: impl Future<Output = ()> + Send + 'static,
+    ) -> Remaining
+    where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
             + Clone
             + Send
@@ -109,12 +114,21 @@ impl Server {
         }
         drop(self.listener);
         // An upgraded connection is no longer one of HTTP, and so not among the graceful ones.
-        let mut finished = Box::pin(join(graceful.shutdown(), upgrades));
-        if timeout(self.grace, &mut finished).await.is_err() {
-            end.cancel();
-            if timeout(FLUSH, finished).await.is_err() {
-                tracing::warn!("connections were closed with requests under way");
-            }
+        let mut finished = join(graceful.shutdown(), upgrades).map(|_| ()).boxed();
+        let in_time = timeout(self.grace, &mut finished).await;
+        Remaining(in_time.is_err().then_some(finished))
+    }
+}
+
+// === impl Remaining ===
+
+impl Remaining {
+    /// Waits, not for long, until the end of what lasted was written out.
+    pub(crate) async fn written_out(self) {
+        if let Some(finished) = self.0
+            && timeout(FLUSH, finished).await.is_err()
+        {
+            tracing::warn!("connections were closed with requests under way");
         }
     }
 }
