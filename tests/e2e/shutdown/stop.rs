@@ -117,6 +117,32 @@ async fn watches_and_upgrades_go_on_until_the_grace_period_ends_and_then_end_in_
     cluster.remove().await;
 }
 
+/// Once upgraded, a connection is none of HTTP, so that what waits for those does not see it.
+#[tokio::test]
+async fn an_upgrade_alone_goes_on_until_the_grace_period_ends_and_is_then_cut() {
+    let (mut server, cluster, member, _open) = set_up("stop-upgrade").await;
+    let mut upgrader = server.admin().connect().await.unwrap();
+    let forward = proxy_path(&cluster.name) + "/api/v1/namespaces/n/pods/p/portforward";
+    let mut stream = upgrader.upgrade(&forward, "SPDY/3.1").await.unwrap();
+
+    let since = Instant::now();
+    server.terminate();
+    until_deaf(&server).await;
+    stream.write_all(b"echo").await.unwrap();
+    let mut echo = [0; 4];
+    stream.read_exact(&mut echo).await.unwrap();
+    assert_eq!(&echo, b"echo", "the upgrade goes on");
+
+    let rest = timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+    rest.expect("the end of the stream").unwrap_or_default();
+    let after = since.elapsed();
+    assert!(GRACE <= after && after < GRACE + SLACK, "{after:?}");
+    let status = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", server.process().output());
+    member.wait_upgraded(1).await;
+    cluster.remove().await;
+}
+
 #[tokio::test]
 async fn a_server_with_nothing_to_do_is_gone_at_once() {
     let mut server = ServerSpec::default().start().await;
