@@ -104,6 +104,9 @@ fn the_guard_ends_what_is_marked_and_removes_what_it_was_told() {
     assert!(doomed.exists(), "nothing is removed while the pipe is open");
     drop(pipe);
     assert!(guard.wait().unwrap().success());
+    eventually("the marked process is dead", || {
+        !runs(&marked.id().to_string())
+    });
     assert!(!marked.wait().unwrap().success());
     assert!(!doomed.exists());
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 0);

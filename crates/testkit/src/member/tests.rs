@@ -5,9 +5,11 @@ use http::StatusCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 use super::{Answer, FakeMember, UpgradeScript};
+use crate::server::PATIENCE;
 
 async fn exchange(member: &FakeMember, text: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(member.address()).await.expect("listens");
@@ -21,7 +23,8 @@ async fn exchange(member: &FakeMember, text: &str) -> (TcpStream, String) {
 
 async fn rest(mut stream: TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await.expect("an end");
+    let read = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    read.expect("in time").expect("an end");
     rest
 }
 
