@@ -71,6 +71,8 @@ async fn metadata_alone_is_shown_where_asked_for() {
         .await
         .expect("listed");
     assert_eq!(list.items[0].metadata.name.as_deref(), Some("a"));
+    let types = list.items[0].types.as_ref().expect("a kind");
+    assert_eq!(types.kind, "PartialObjectMetadata");
     assert!(host.calls()[0].wants_metadata());
 }
 
