@@ -109,6 +109,14 @@ pub(crate) fn decode_json(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxErr
     json::parse(body).map(|Parsed { value, duplicates }| (value, duplicates))
 }
 
+/// Reads YAML, of which the first document counts; gives the texts of duplicate fields too.
+///
+/// # Errors
+/// [`SyntaxError`].
+pub(crate) fn decode_yaml(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxError> {
+    yaml::parse(body).map(|Parsed { value, duplicates }| (value, duplicates))
+}
+
 /// The text of a strict decoding error.
 pub(crate) fn strict_error(faults: &[String]) -> String {
     format!("strict decoding error: {}", faults.join(", "))

@@ -23,3 +23,4 @@ pub mod status;
 pub mod table;
 pub mod validation;
 pub mod watch;
+pub mod zero;

@@ -1,11 +1,19 @@
-//! Who owns which field: `metadata.managedFields` for updates.
+//! Who owns which field (`metadata.managedFields`), and server-side apply.
 //!
-//! The rules are those of structured merge diff for the operation `Update`: whoever changes a
-//! field owns it, and nobody else does. Server-side apply is not here yet; its entries are kept,
-//! and lose what an update changes.
+//! The rules are those of structured merge diff. An update owns the fields that it changes, and
+//! nobody else does. An apply owns the fields that it names, with others that want them the same;
+//! what it named before and names no more goes, unless somebody else owns it.
 
+mod apply;
+mod check;
 mod compare;
+mod configuration;
+mod conflict;
+mod element;
 mod entries;
+mod last_applied;
+mod merge;
+mod prune;
 mod set;
 
 use serde_json::Value;
@@ -17,25 +25,20 @@ use crate::{
     meta::{ManagedFieldsEntry, Time},
 };
 
-pub use self::{entries::Identity, set::FieldSet};
+pub use self::{
+    apply::{Applied, Apply, Force},
+    configuration::Configuration,
+    entries::Identity,
+    set::FieldSet,
+};
 
 /// Most bytes of a manager's name that is taken from a user agent.
 const NAME_MAX: usize = 128;
 
-/// Never owned by anybody.
-const UNOWNED: [&[&str]; 11] = [
-    &["apiVersion"],
-    &["kind"],
-    &["metadata"],
-    &["metadata", "creationTimestamp"],
-    &["metadata", "generation"],
-    &["metadata", "managedFields"],
-    &["metadata", "name"],
-    &["metadata", "namespace"],
-    &["metadata", "resourceVersion"],
-    &["metadata", "selfLink"],
-    &["metadata", "uid"],
-];
+/// The operation of an entry that server-side apply made.
+const APPLY: &str = "Apply";
+/// The operation of an entry that any other write made.
+const UPDATE: &str = "Update";
 
 /// Notes what one write changes.
 #[derive(Clone, Debug)]
@@ -86,21 +89,26 @@ impl FieldManager<'_> {
         if managed.is_empty() && !is_create {
             return Vec::new();
         }
+        self.update(&mut managed, live, new, now);
+        managed.into_entries()
+    }
+
+    /// Notes in `managed` what the manager changes from `live` to `new`.
+    fn update(&self, managed: &mut Managed, live: &Value, new: &Value, now: Time) {
+        let ty = Type::Named(self.definition);
         managed.drop_other_versions(self.api_version);
-        let mut changes = compare(live, new, Type::Named(self.definition));
+        managed.settle(ty);
+        let mut changes = compare(live, new, ty);
         for field in self.reset {
             changes.exclude(field);
         }
-        managed.take(&changes.added_and_modified(), &changes.removed);
+        managed.take(None, &changes);
         let mut own = changes.added_and_modified();
-        for path in UNOWNED {
-            own.remove(path);
-        }
+        own.strip();
         if !own.is_empty() {
-            managed.give(self.identity(), own, now);
+            managed.give(self.identity(UPDATE), own, now);
         }
         managed.cap();
-        managed.into_entries()
     }
 
     /// The entries to go on from: those that the caller sends, where it may and they can be read,
@@ -126,10 +134,10 @@ impl FieldManager<'_> {
         sent.or_else(|| read(live)).unwrap_or_default()
     }
 
-    fn identity(&self) -> Identity {
+    fn identity(&self, operation: &str) -> Identity {
         Identity {
             manager: self.manager.to_owned(),
-            operation: "Update".to_owned(),
+            operation: operation.to_owned(),
             api_version: self.api_version.to_owned(),
             subresource: self.subresource.to_owned(),
         }

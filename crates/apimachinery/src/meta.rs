@@ -59,9 +59,11 @@ pub struct ObjectMeta {
         deserialize_with = "null_default"
     )]
     pub finalizers: Vec<String>,
+    /// One empty entry asks for all entries to be dropped, and so does a list that is there and
+    /// empty, which is read as that.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_default"
+        deserialize_with = "entries_or_reset"
     )]
     pub managed_fields: Vec<ManagedFieldsEntry>,
 }
@@ -128,6 +130,18 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads an empty list as one empty entry, and null as no entries.
+fn entries_or_reset<'de, D>(deserializer: D) -> Result<Vec<ManagedFieldsEntry>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    Ok(match Option::<Vec<_>>::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(entries) if entries.is_empty() => vec![ManagedFieldsEntry::default()],
+        Some(entries) => entries,
+    })
 }
 
 #[expect(

@@ -1,5 +1,6 @@
 //! Patches: JSON patch (RFC 6902), merge patch (RFC 7396) and strategic merge patch, with
-//! Kubernetes' limits and errors.
+//! Kubernetes' limits and errors. Server-side apply is no patch of the object, see
+//! [`crate::managed_fields`].
 
 mod json;
 mod merge;
@@ -57,6 +58,11 @@ enum Change {
     Json(Operations),
     Merge(Map<String, Value>),
     Strategic(Map<String, Value>),
+}
+
+/// Whether `content_type` is that of a server-side apply.
+pub fn is_apply(content_type: &str) -> bool {
+    content_type.split(';').next() == Some(APPLY_PATCH)
 }
 
 // === impl PatchType ===

@@ -5,7 +5,7 @@ use fleetgate_apimachinery::{
     query::Query,
     status::Status,
 };
-use fleetgate_model::{Attributes, Resource};
+use fleetgate_model::{Attributes, Resource, User};
 use fleetgate_stack::Body;
 use http::{
     HeaderMap, HeaderName, Request,
@@ -20,6 +20,7 @@ pub(crate) struct Asked {
     parts: Parts,
     /// Never shared, so that handlers may borrow the rest while they wait.
     body: SyncWrapper<Body>,
+    user: User,
     attributes: Attributes,
 }
 
@@ -49,13 +50,24 @@ fn header(headers: &HeaderMap, name: HeaderName) -> &str {
 // === impl Asked ===
 
 impl Asked {
-    pub(crate) fn new(request: Request<Body>, attributes: Attributes) -> Self {
+    pub(crate) fn new(request: Request<Body>, user: User, attributes: Attributes) -> Self {
         let (parts, body) = request.into_parts();
         Self {
             parts,
             body: SyncWrapper::new(body),
+            user,
             attributes,
         }
+    }
+
+    /// Who acts.
+    pub(crate) const fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// What was authorized.
+    pub(crate) const fn attributes(&self) -> &Attributes {
+        &self.attributes
     }
 
     /// The verb that was authorized.

@@ -6,18 +6,8 @@ use crate::testing::{Answered, Fixture};
 
 const CASES: &str = include_str!("../../../tests/golden/cases.json");
 const EXPECTED: &str = include_str!("../../../tests/golden/expected.json");
-/// Cases of other parts of the server, and of server-side apply, which is not here yet.
-const OTHERS: [&str; 9] = [
-    "apply-creates",
-    "auth/",
-    "fields/f-conflict",
-    "fields/f-noop",
-    "fields/f-status",
-    "fields/f-two-appliers",
-    "fields/f-u",
-    "proxy-",
-    "proxy/",
-];
+/// Cases of other parts of the server.
+const OTHERS: [&str; 3] = ["auth/", "proxy-", "proxy/"];
 const HEADERS: [&str; 6] = [
     "allow",
     "cache-control",

@@ -20,6 +20,6 @@ mod testing;
 mod warning;
 
 pub use render::render;
-pub use resource::Resource;
+pub use resource::{MayAlso, Resource};
 pub use server::{Admitted, ApiServer, Config};
 pub use statics::Version;

@@ -1,5 +1,6 @@
 //! The verbs of one resource over its registry.
 
+mod apply;
 mod read;
 mod view;
 mod watch;
@@ -8,10 +9,12 @@ mod write;
 use std::{fmt, sync::Arc};
 
 use fleetgate_apimachinery::{
-    decode::Expected, schema::GroupVersion, status::Status, table::Printer,
+    decode::Expected, patch::is_apply, schema::GroupVersion, status::Status, table::Printer,
 };
+use fleetgate_model::{Attributes, Refusal, User};
 use fleetgate_registry::{Part, Registry, Strategy};
 use fleetgate_stack::Body;
+use futures::future::BoxFuture;
 use http::Response;
 use tokio_util::sync::CancellationToken;
 
@@ -20,10 +23,16 @@ use crate::{
     respond,
 };
 
+/// Says whether a user may do what attributes say. Asked of what a request turns out to do beyond
+/// what it was admitted for, such as an apply that creates.
+pub type MayAlso =
+    Arc<dyn Fn(User, Attributes) -> BoxFuture<'static, Result<(), Refusal>> + Send + Sync>;
+
 /// One resource of the API: what the handlers need to serve it.
 pub struct Resource<S: Strategy> {
     registry: Arc<Registry<S>>,
     printer: Printer<S::Object>,
+    may_also: MayAlso,
     /// Ends watches.
     ending: CancellationToken,
 }
@@ -36,11 +45,13 @@ impl<S: Strategy> Resource<S> {
     pub const fn new(
         registry: Arc<Registry<S>>,
         printer: Printer<S::Object>,
+        may_also: MayAlso,
         ending: CancellationToken,
     ) -> Self {
         Self {
             registry,
             printer,
+            may_also,
             ending,
         }
     }
@@ -57,6 +68,9 @@ impl<S: Strategy> Resource<S> {
             ("watch", Part::Main, _) => self.watch(&asked).await,
             ("create", Part::Main, false) => self.create(asked).await,
             ("update", part, true) => self.update(asked, part).await,
+            ("patch", part, true) if is_apply(asked.content_type()) => {
+                self.apply(asked, part).await
+            }
             ("patch", part, true) => self.patch(asked, part).await,
             ("delete", Part::Main, true) => self.delete(asked).await,
             ("deletecollection", Part::Main, false) => self.delete_collection(asked).await,

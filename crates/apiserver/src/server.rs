@@ -75,13 +75,13 @@ impl<S: Strategy> ApiServer<S> {
     pub async fn serve(&self, admitted: Admitted) -> Response<Body> {
         let Admitted {
             request,
-            user: _,
+            user,
             attributes,
         } = admitted;
         if attributes.resource.is_none() {
             return self.serve_static(request, attributes).await;
         }
-        let asked = Asked::new(request, attributes);
+        let asked = Asked::new(request, user, attributes);
         let answer = asked.answer();
         let serve = self.resource.serve(asked);
         let served = if answer.is_long_running() {

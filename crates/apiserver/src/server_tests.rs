@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Admitted,
-    testing::{Answered, CLUSTERS, Fixture, TABLE},
+    testing::{Answered, CLUSTERS, Fixture, PATCHER, TABLE},
 };
 
 const MERGE: (&str, &str) = ("content-type", "application/merge-patch+json");
@@ -272,10 +272,10 @@ async fn writes_are_checked_before_their_body_is_read() {
         415
     );
     let target = format!("{CLUSTERS}/a");
-    let apply = [("content-type", "application/apply-patch+yaml")];
+    let unknown = [("content-type", "application/patch+yaml")];
     assert_eq!(
         fixture
-            .ask("PATCH", &target, &apply, "{}")
+            .ask("PATCH", &target, &unknown, "{}")
             .await
             .code
             .as_u16(),
@@ -417,4 +417,49 @@ async fn a_body_that_never_ends_is_not_waited_for() {
     let response = fixture.server.serve(admitted).await;
     assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
     assert_eq!(started.elapsed(), Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn an_apply_says_whether_it_created() {
+    let fixture = Fixture::new().await;
+    let target = format!("{CLUSTERS}/a?fieldManager=m");
+    let apply = [(
+        "content-type",
+        "application/apply-patch+yaml; charset=utf-8",
+    )];
+    let body = "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\nmetadata: {name: a}\n\
+                spec: {syncMode: Pull}\nspec: {syncMode: Push}\n";
+    let got = fixture.ask("PATCH", &target, &apply, body).await;
+    assert_eq!(got.code, StatusCode::CREATED, "{}", got.text());
+    let warning = "299 - \"line 5: key \\\"spec\\\" already set in map\"";
+    assert_eq!(got.header("warning"), warning);
+    let got = fixture.ask("PATCH", &target, &apply, body).await;
+    assert_eq!(got.code, StatusCode::OK);
+    let nameless = format!("{CLUSTERS}/a");
+    check(
+        &fixture.ask("PATCH", &nameless, &apply, body).await,
+        422,
+        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for \
+         apply patch",
+    );
+    let merge = [("content-type", "application/merge-patch+json")];
+    let forced = format!("{CLUSTERS}/a?force=true");
+    let got = fixture.ask("PATCH", &forced, &merge, "{}").await;
+    assert_eq!(got.code.as_u16(), 422);
+}
+
+#[tokio::test]
+async fn an_apply_that_creates_asks_whether_it_may() {
+    let fixture = Fixture::new().await;
+    let target = format!("{CLUSTERS}/a?fieldManager=m");
+    let apply = [("content-type", "application/apply-patch+yaml")];
+    let body = r#"{"apiVersion":"cluster.karmada.io/v1alpha1","kind":"Cluster",
+        "metadata":{"name":"a"},"spec":{"syncMode":"Push"}}"#;
+    let got = fixture.patch_as(PATCHER, &target, &apply, body).await;
+    check(&got, 403, "may not create clusters a");
+    let missing = fixture.get(&format!("{CLUSTERS}/a"), &[]).await;
+    assert_eq!(missing.code, StatusCode::NOT_FOUND);
+    fixture.create("a").await;
+    let got = fixture.patch_as(PATCHER, &target, &apply, body).await;
+    assert_eq!(got.code, StatusCode::OK);
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use fleetgate_api::{PRINTER, SERVED};
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
-use fleetgate_model::User;
+use fleetgate_model::{Attributes, Reason, Refusal, User};
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
 use fleetgate_stack::Body;
 use fleetgate_storage::{History, memory::MemoryStore};
+use futures::{FutureExt, future};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
@@ -18,13 +19,16 @@ use tokio_util::{
 };
 
 use crate::{
-    Admitted, ApiServer, Config, Resource, Version,
+    Admitted, ApiServer, Config, MayAlso, Resource, Version,
     health::{Check, Checks},
 };
 
 /// Asks for rows.
 pub(crate) const TABLE: (&str, &str) = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
 pub(crate) const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
+
+/// A user who may patch and may not create.
+pub(crate) const PATCHER: &str = "patcher";
 
 /// A server that runs for as long as this lives.
 pub(crate) struct Fixture {
@@ -41,6 +45,13 @@ pub(crate) struct Answered {
     pub(crate) body: Vec<u8>,
 }
 
+/// What is asked for: verb, resource, name.
+fn shown(attributes: &Attributes) -> String {
+    let resource = attributes.resource.clone().unwrap_or_default();
+    let verb = attributes.verb.as_str();
+    format!("{verb} {} {}", resource.resource, resource.name)
+}
+
 // === impl Fixture ===
 
 impl Fixture {
@@ -50,7 +61,21 @@ impl Fixture {
         let (stop, ending) = (CancellationToken::new(), CancellationToken::new());
         TaskTracker::new().spawn(clusters.run(stop.clone()));
         clusters.registry().synced().await;
-        let resource = Resource::new(Arc::clone(clusters.registry()), PRINTER, ending.clone());
+        let may_also: MayAlso = Arc::new(|user, attributes| {
+            let refused = Refusal::caller(
+                StatusCode::FORBIDDEN,
+                Reason::Forbidden,
+                format!("may not {}", shown(&attributes)),
+            );
+            let is_allowed = user.name != PATCHER;
+            future::ready(if is_allowed { Ok(()) } else { Err(refused) }).boxed()
+        });
+        let resource = Resource::new(
+            Arc::clone(clusters.registry()),
+            PRINTER,
+            may_also,
+            ending.clone(),
+        );
         let config = Config {
             groups: SERVED,
             title: "Karmada",
@@ -109,10 +134,25 @@ impl Fixture {
         headers: &[(&str, &str)],
         body: impl Into<bytes::Bytes>,
     ) -> Answered {
-        let response = self
-            .server
-            .serve(Self::admit(method, target, headers, body))
-            .await;
+        self.answer(Self::admit(method, target, headers, body))
+            .await
+    }
+
+    /// The answer to a PATCH of the user called `name`.
+    pub(crate) async fn patch_as(
+        &self,
+        name: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &'static str,
+    ) -> Answered {
+        let mut admitted = Self::admit("PATCH", target, headers, body);
+        admitted.user.name = name.to_owned();
+        self.answer(admitted).await
+    }
+
+    async fn answer(&self, admitted: Admitted) -> Answered {
+        let response = self.server.serve(admitted).await;
         let (parts, body) = response.into_parts();
         let body = body
             .collect()

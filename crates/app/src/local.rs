@@ -7,8 +7,9 @@ use std::{
 };
 
 use fleetgate_api::{PRINTER, SERVED};
-use fleetgate_apiserver::{Admitted, ApiServer, Config, Resource, health::Checks};
-use fleetgate_proxy::{Authorized, Error};
+use fleetgate_apiserver::{Admitted, ApiServer, Config, MayAlso, Resource, health::Checks};
+use fleetgate_model::{Authorize, Decision};
+use fleetgate_proxy::{Authorized, Error, refusal};
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
@@ -33,8 +34,32 @@ pub(crate) struct Parts<'p> {
     pub(crate) metrics: Registry,
     /// The port that is listened on.
     pub(crate) port: u16,
+    /// Whether a caller may do what a request turns out to do.
+    pub(crate) may_also: MayAlso,
     /// Ends watches.
     pub(crate) ending: CancellationToken,
+}
+
+/// Asks `authorizer`. No answer means no.
+pub(crate) fn may_also(authorizer: Arc<impl Authorize>) -> MayAlso {
+    Arc::new(move |user, attributes| {
+        let authorizer = Arc::clone(&authorizer);
+        Box::pin(async move {
+            let error = match authorizer.authorize(&user, &attributes).await {
+                Ok(Decision::Allow) => return Ok(()),
+                Ok(Decision::Deny { reason }) => Error::Forbidden {
+                    user: user.name,
+                    attributes: Box::new(attributes),
+                    reason,
+                },
+                Err(source) => Error::Authorize {
+                    user: user.name,
+                    source,
+                },
+            };
+            Err(refusal(&error))
+        })
+    })
 }
 
 // === impl Local ===
@@ -51,8 +76,9 @@ impl Local {
             metrics: parts.metrics,
             request_timeout: REQUEST_TIMEOUT,
         };
+        let resource = Resource::new(registry, PRINTER, parts.may_also, parts.ending);
         Self {
-            server: ApiServer::new(Resource::new(registry, PRINTER, parts.ending), config),
+            server: ApiServer::new(resource, config),
         }
     }
 }

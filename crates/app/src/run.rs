@@ -137,6 +137,7 @@ async fn serve(
         checks: checks(&watched),
         metrics,
         port: server.port(),
+        may_also: local::may_also(Arc::clone(&authorizer)),
         ending: tasks.stopping().clone(),
     });
     let service = ServiceBuilder::new()

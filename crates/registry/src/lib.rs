@@ -19,7 +19,7 @@ mod watch;
 
 pub use cluster::{CLUSTERS, ClusterRegistry, ClusterStrategy};
 pub use members::MemberMap;
-pub use registry::{Change, Deleted, List, Part, Registry};
+pub use registry::{ApplyOutcome, Change, Deleted, List, MayCreate, Part, Registry, Wanted};
 pub use stored::Stored;
 pub use strategy::{ItemKeys, Names, Object, Strategy};
 pub use watch::WatchEvent;

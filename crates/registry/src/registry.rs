@@ -1,5 +1,6 @@
 //! The REST semantics of one kind over a store: what the API server calls, free of HTTP.
 
+mod apply;
 mod create;
 mod delete;
 mod list;
@@ -27,6 +28,7 @@ use crate::{
     stored::decode,
 };
 
+pub use apply::{MayCreate, Outcome as ApplyOutcome, Wanted};
 pub use delete::Deleted;
 pub use list::List;
 pub use update::{Change, Part};

@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
 
 use super::{Parsed, SyntaxError};
+use crate::go;
 
 /// Reads `body`, of which the first document counts.
 pub(super) fn parse(body: &[u8]) -> Result<Parsed, SyntaxError> {
@@ -14,7 +15,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Parsed, SyntaxError> {
     // A second reading stops at the first field that is there twice.
     let strict: Result<Value, Error> =
         serde_saphyr::from_slice_with_options(body, options(DuplicateKeyPolicy::Error));
-    let duplicates = strict.err().map(|error| first_line(&error));
+    let duplicates = strict.err().map(|error| duplicate(&error));
     Ok(Parsed {
         value,
         duplicates: duplicates.into_iter().collect(),
@@ -36,4 +37,17 @@ fn first_line(error: &Error) -> String {
         .next()
         .unwrap_or_default()
         .to_owned()
+}
+
+/// What Go says of a field that is there twice.
+fn duplicate(error: &Error) -> String {
+    if let Error::DuplicateMappingKey {
+        key: Some(key),
+        location,
+    } = error.without_snippet()
+    {
+        let key = go::quote(key);
+        return format!("line {}: key {key} already set in map", location.line());
+    }
+    first_line(error)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::FieldSet;
+use super::{FieldSet, element, merge::items};
 use crate::definition::{Ownership, Type};
 
 /// The paths that differ.
@@ -59,8 +59,7 @@ impl Walk {
         let is_leaf = match ty.ownership() {
             Ownership::Whole => true,
             Ownership::Entries => self.maps(old, new, ty),
-            Ownership::Values => self.lists(old, new, ty, value_element),
-            Ownership::Keyed(keys) => self.lists(old, new, ty, |value| key_element(keys, value)),
+            Ownership::Values | Ownership::Keyed(_) => self.lists(old, new, ty),
         };
         match (old, new) {
             (None, Some(_)) => self.changes.added.insert(&self.path),
@@ -79,7 +78,7 @@ impl Walk {
         let new = new.and_then(Value::as_object).unwrap_or(&none);
         let added = new.keys().filter(|name| !old.contains_key(*name));
         for name in old.keys().chain(added) {
-            self.path.push(format!("f:{name}"));
+            self.path.push(element::field(name));
             let ty = ty.entry(name).unwrap_or(Type::Any);
             self.value(old.get(name), new.get(name), ty);
             self.path.pop();
@@ -88,14 +87,8 @@ impl Walk {
     }
 
     /// Goes into two lists; says whether they are to be taken as a whole: both are empty.
-    fn lists(
-        &mut self,
-        old: Option<&Value>,
-        new: Option<&Value>,
-        ty: Type,
-        element: impl Fn(&Value) -> String,
-    ) -> bool {
-        let (old, new) = (items(old, &element), items(new, &element));
+    fn lists(&mut self, old: Option<&Value>, new: Option<&Value>, ty: Type) -> bool {
+        let (old, new) = (by_element(old, ty), by_element(new, ty));
         let added = new.keys().filter(|name| !old.contains_key(*name));
         let ty = ty.item();
         for name in old.keys().chain(added) {
@@ -105,8 +98,19 @@ impl Walk {
                 new.get(name).map(Vec::as_slice),
             ) {
                 (Some([old]), Some([new])) => self.value(Some(old), Some(new), ty),
-                (Some([old]), None) => self.value(Some(old), None, ty),
-                (None, Some([new])) => self.value(None, Some(new), ty),
+                // An item that is there more than once is owned as a whole.
+                (Some([old]), new) => {
+                    self.value(Some(old), None, ty);
+                    if new.is_some() {
+                        self.changes.added.insert(&self.path);
+                    }
+                }
+                (old, Some([new])) => {
+                    self.value(None, Some(new), ty);
+                    if old.is_some() {
+                        self.changes.removed.insert(&self.path);
+                    }
+                }
                 (None, _) => self.changes.added.insert(&self.path),
                 (_, None) => self.changes.removed.insert(&self.path),
                 (old, new) if old != new => self.changes.modified.insert(&self.path),
@@ -118,21 +122,10 @@ impl Walk {
     }
 }
 
-fn items<'v>(list: Option<&'v Value>, element: impl Fn(&Value) -> String) -> Items<'v> {
-    let mut items = Items::new();
-    for item in list.and_then(Value::as_array).into_iter().flatten() {
-        items.entry(element(item)).or_default().push(item);
+fn by_element(list: Option<&Value>, ty: Type) -> Items<'_> {
+    let mut by_element = Items::new();
+    for (element, item) in items(list, ty) {
+        by_element.entry(element).or_default().push(item);
     }
-    items
-}
-
-fn value_element(item: &Value) -> String {
-    format!("v:{item}")
-}
-
-fn key_element(keys: &[&str], item: &Value) -> String {
-    let pairs = keys
-        .iter()
-        .filter_map(|&key| Some((key.to_owned(), item.get(key)?.clone())));
-    format!("k:{}", Value::Object(pairs.collect()))
+    by_element
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::FieldSet;
-use crate::meta::{ManagedFieldsEntry, Time};
+use super::{APPLY, FieldSet, UPDATE, compare::Changes, conflict::Conflicts};
+use crate::{
+    definition::Type,
+    meta::{ManagedFieldsEntry, Time},
+};
 
 /// Most entries of updates; older ones are joined.
 const MAX_UPDATERS: usize = 10;
@@ -30,7 +33,7 @@ pub struct Identity {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Managed(BTreeMap<Identity, Owned>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Owned {
     fields: FieldSet,
     time: Option<Time>,
@@ -44,8 +47,8 @@ impl Managed {
         let mut managed = BTreeMap::new();
         for entry in entries.as_array()? {
             let entry = ManagedFieldsEntry::deserialize(entry).ok()?;
-            let is_known = matches!(entry.operation.as_str(), "Apply" | "Update");
-            if !is_known || entry.fields_type != "FieldsV1" {
+            let is_known = matches!(entry.operation.as_str(), APPLY | UPDATE);
+            if !is_known || entry.api_version.is_empty() || entry.fields_type != "FieldsV1" {
                 return None;
             }
             let fields = match &entry.fields_v1 {
@@ -79,21 +82,71 @@ impl Managed {
             .retain(|identity, _| identity.api_version == api_version);
     }
 
-    /// Takes fields from all.
-    pub(super) fn take(&mut self, changed: &FieldSet, removed: &FieldSet) {
-        self.0.retain(|_, owned| {
-            owned.fields.subtract(changed);
-            owned.fields.subtract(removed);
+    /// Takes what changes from all but `taker`.
+    pub(super) fn take(&mut self, taker: Option<&Identity>, changes: &Changes) {
+        let changed = changes.added_and_modified();
+        self.0.retain(|identity, owned| {
+            if Some(identity) != taker {
+                owned.fields.subtract(&changed);
+                owned.fields.subtract(&changes.removed);
+            }
             !owned.fields.is_empty()
         });
     }
 
+    /// What of `changed` others than `taker` own.
+    pub(super) fn conflicts(&self, taker: &Identity, changed: &FieldSet) -> Conflicts {
+        let mut conflicts = Conflicts::default();
+        for (identity, owned) in &self.0 {
+            if identity != taker {
+                conflicts.add(identity, owned.fields.intersection(changed));
+            }
+        }
+        conflicts
+    }
+
+    /// What all own together.
+    pub(super) fn all(&self) -> FieldSet {
+        let mut all = FieldSet::default();
+        for owned in self.0.values() {
+            all.extend(&owned.fields);
+        }
+        all
+    }
+
+    /// Makes `fields` all that `identity` owns; what it owned before.
+    pub(super) fn set(&mut self, identity: Identity, fields: FieldSet) -> FieldSet {
+        let owned = self.0.entry(identity).or_default();
+        std::mem::replace(&mut owned.fields, fields)
+    }
+
+    /// Notes that `identity` changes something at this time, if it owns anything.
+    pub(super) fn stamp(&mut self, identity: &Identity, now: Time) {
+        if let Some(owned) = self.0.get_mut(identity) {
+            owned.time = Some(now);
+        }
+    }
+
+    /// Takes from `identity` what nobody is said to own.
+    pub(super) fn strip(&mut self, identity: &Identity) {
+        if let Some(owned) = self.0.get_mut(identity) {
+            owned.fields.strip();
+            if owned.fields.is_empty() {
+                self.0.remove(identity);
+            }
+        }
+    }
+
+    /// Brings all sets up to how `ty` is owned now.
+    pub(super) fn settle(&mut self, ty: Type) {
+        for owned in self.0.values_mut() {
+            owned.fields = owned.fields.settled(ty);
+        }
+    }
+
     /// Gives `fields` to `identity`, which has changed them just `now`.
     pub(super) fn give(&mut self, identity: Identity, fields: FieldSet, now: Time) {
-        let owned = self.0.entry(identity).or_insert_with(|| Owned {
-            fields: FieldSet::default(),
-            time: None,
-        });
+        let owned = self.0.entry(identity).or_default();
         owned.fields.extend(&fields);
         owned.time = Some(now);
     }
@@ -104,7 +157,7 @@ impl Managed {
         let updaters = self
             .0
             .iter()
-            .filter(|(identity, _)| identity.operation == "Update");
+            .filter(|(identity, _)| identity.operation == UPDATE);
         let mut updaters: Vec<_> = updaters
             .map(|(identity, owned)| (owned.time, identity.clone()))
             .collect();
@@ -122,7 +175,7 @@ impl Managed {
             };
             let bucket = Identity {
                 manager: OLD_UPDATERS.to_owned(),
-                operation: "Update".to_owned(),
+                operation: UPDATE.to_owned(),
                 api_version: version,
                 subresource: String::new(),
             };

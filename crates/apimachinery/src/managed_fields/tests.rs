@@ -1,5 +1,9 @@
 //! Who owns what after which write.
 
+mod applies;
+mod laws;
+mod recorded;
+
 use serde_json::{Value, json};
 
 use super::{FieldManager, manager_name};

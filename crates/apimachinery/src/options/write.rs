@@ -146,6 +146,21 @@ impl CreateOptions {
 // === impl PatchOptions ===
 
 impl PatchOptions {
+    /// Reads the `query` of an apply.
+    ///
+    /// # Errors
+    /// 422 for values that are none, and without a field manager.
+    pub fn for_apply(query: &Query<'_>) -> Result<Self, Status> {
+        let path = Path::new("fieldManager");
+        let missing = query
+            .text("fieldManager")
+            .is_empty()
+            .then(|| FieldError::required(&path, "is required for apply patch"));
+        let write = CreateOptions::read(query, "PatchOptions", missing.into_iter().collect())?;
+        let force = query.boolean("force");
+        Ok(Self { write, force })
+    }
+
     /// Reads the `query` of a patch that is no apply.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Watch: a line of JSON per event, each sent at once.
 
 use bytes::Bytes;
+use std::sync::Arc;
+
 use fleetgate_apimachinery::{negotiation::Offer, options::ListVerb, status::Status};
 use fleetgate_registry::{Strategy, WatchEvent};
 use fleetgate_stack::Body;
@@ -47,7 +49,12 @@ impl<S: Strategy> Resource<S> {
         events: BoxStream<'static, WatchEvent<S::Object>>,
         mut shown: Shown,
     ) -> impl futures::Stream<Item = Bytes> + Send + use<S> {
-        let printer = Self::new(self.registry.clone(), self.printer, self.ending.clone());
+        let printer = Self::new(
+            self.registry.clone(),
+            self.printer,
+            Arc::clone(&self.may_also),
+            self.ending.clone(),
+        );
         let lines = events.map(move |event| {
             let object = match event.object() {
                 Some(object) => printer.object_json(object, shown),

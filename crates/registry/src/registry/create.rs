@@ -67,20 +67,39 @@ impl<S: Strategy> Registry<S> {
 
     async fn create_once(
         &self,
-        mut object: S::Object,
+        object: S::Object,
         options: &CreateOptions,
         now: Time,
     ) -> Result<Arc<Stored<S::Object>>, Status> {
-        self.strategy.prepare_for_create(&mut object);
-        self.check_new(&object)?;
-        self.strategy.canonicalize(&mut object, now);
+        let object = self.checked_new(object, now)?;
         if !object.metadata().resource_version.is_empty() {
             let message = "resourceVersion should not be set on objects to be created";
             return Err(Status::failure(500, "", message));
         }
+        self.store_new(object, options.dry_run).await
+    }
+
+    /// A new object in the form in which it is stored, if it is valid.
+    pub(super) fn checked_new(
+        &self,
+        mut object: S::Object,
+        now: Time,
+    ) -> Result<S::Object, Status> {
+        self.strategy.prepare_for_create(&mut object);
+        self.check_new(&object)?;
+        self.strategy.canonicalize(&mut object, now);
+        Ok(object)
+    }
+
+    /// Stores `object` if there is none of its name.
+    pub(super) async fn store_new(
+        &self,
+        object: S::Object,
+        dry_run: DryRun,
+    ) -> Result<Arc<Stored<S::Object>>, Status> {
         let name = object.metadata().name.clone();
         let key = self.key(&name)?;
-        if options.dry_run == DryRun::All {
+        if dry_run == DryRun::All {
             let found = self
                 .store
                 .range(Range::key(key))

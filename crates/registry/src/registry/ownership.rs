@@ -36,20 +36,25 @@ impl<S: Strategy> Registry<S> {
         old: &S::Object,
         options: &UpdateOptions,
     ) -> Result<S::Object, Status> {
+        let manager = self.manager(part, &options.field_manager);
+        let entries = manager.track(&value(old)?, &value(&object)?, Time::now());
+        object.metadata_mut().managed_fields = entries;
+        Ok(object)
+    }
+
+    /// The manager called `name`, who writes to `part`.
+    pub(super) fn manager<'m>(&self, part: Part, name: &'m str) -> FieldManager<'m> {
         let (subresource, reset): (_, &[_]) = match part {
             Part::Main => ("", &NOT_OF_MAIN),
             Part::Status => ("status", &NOT_OF_STATUS),
         };
-        let manager = FieldManager {
-            manager: &options.field_manager,
+        FieldManager {
+            manager: name,
             api_version: self.strategy.names().api_version,
             subresource,
             definition: self.strategy.definition(),
             reset,
-        };
-        let entries = manager.track(&value(old)?, &value(&object)?, Time::now());
-        object.metadata_mut().managed_fields = entries;
-        Ok(object)
+        }
     }
 }
 
@@ -66,6 +71,7 @@ pub(super) fn same_owners(one: &[ManagedFieldsEntry], other: &[ManagedFieldsEntr
             .all(|(one, other)| timeless(one) == timeless(other))
 }
 
-fn value<O: Object>(object: &O) -> Result<Value, Status> {
+/// The object as ownership sees it.
+pub(super) fn value<O: Object>(object: &O) -> Result<Value, Status> {
     serde_json::to_value(object).map_err(Status::internal)
 }

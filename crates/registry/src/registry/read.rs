@@ -43,8 +43,17 @@ impl<S: Strategy> Registry<S> {
 
     /// The newest object called `name`, asked from the store.
     pub(super) async fn get_latest(&self, name: &str) -> Result<Arc<Stored<S::Object>>, Status> {
-        let (found, _) = self.get_with_revision(name).await?;
+        let found = self.find_latest(name).await?;
         found.ok_or_else(|| self.not_found(name))
+    }
+
+    /// The newest object called `name`, asked from the store, if there is one.
+    pub(super) async fn find_latest(
+        &self,
+        name: &str,
+    ) -> Result<Option<Arc<Stored<S::Object>>>, Status> {
+        let (found, _) = self.get_with_revision(name).await?;
+        Ok(found)
     }
 
     async fn get_with_revision(

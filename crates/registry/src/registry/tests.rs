@@ -1,5 +1,6 @@
 //! The REST semantics over a memory store.
 
+mod applies;
 mod concurrent;
 mod creates;
 mod deletes;

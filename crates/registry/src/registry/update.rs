@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use fleetgate_apimachinery::{
     field::FieldError,
-    meta::Time,
+    meta::{ObjectMeta, Time},
     options::{DryRun, UpdateOptions},
     status::Status,
     validation::{validate_object_meta, validate_object_meta_update},
@@ -16,7 +16,7 @@ use crate::{Object, Stored, Strategy, names::path_segment_errors, stored::encode
 
 /// How often a change is made anew because somebody else was faster. Each time that happens,
 /// somebody else got through, so this is met only where writers without end meet on one object.
-const MAX_ATTEMPTS: usize = 100;
+pub(super) const MAX_ATTEMPTS: usize = 100;
 
 /// Which part of an object a write is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Change<'a, O> {
 }
 
 /// The next state of an object.
-enum Next<O> {
+pub(super) enum Next<O> {
     /// It is what it was.
     Same,
     /// Its last finalizer was taken off: it goes.
@@ -99,7 +99,7 @@ impl<S: Strategy> Registry<S> {
     }
 
     /// Writes `next` over `current`. What is there instead, if somebody else was faster.
-    async fn update_once(
+    pub(super) async fn update_once(
         &self,
         current: &Arc<Stored<S::Object>>,
         next: Next<S::Object>,
@@ -163,25 +163,24 @@ impl<S: Strategy> Registry<S> {
             }
             Change::With(change) => change(current)?,
         };
-        let wanted = object.metadata();
-        if wanted.name != name {
-            let of_object = &wanted.name;
-            return Err(Status::bad_request(match of_object.as_str() {
-                "" => format!(
-                    "the name of the object ({name} based on URL) was undeterminable: name must \
-                     be provided"
-                ),
-                _ => format!(
-                    "the name of the object ({of_object}) does not match the name on the URL \
-                     ({name})"
-                ),
-            }));
-        }
+        self.check_identity(name, object.metadata(), is)?;
+        Ok(object)
+    }
+
+    /// Refuses an object that says it is another one, or another version, than that which `is`.
+    pub(super) fn check_identity(
+        &self,
+        name: &str,
+        wanted: &ObjectMeta,
+        is: &ObjectMeta,
+    ) -> Result<(), Status> {
+        check_name(name, &wanted.name)?;
         let version = wanted.resource_version.as_str();
         if !matches!(version, "" | "0") && version != is.resource_version {
+            let resource = self.strategy.names().group_resource();
             return Err(Status::modified(resource, name));
         }
-        Ok(object)
+        Ok(())
     }
 
     /// The next state of `current`, which `object` is to become.
@@ -192,9 +191,19 @@ impl<S: Strategy> Registry<S> {
         current: &Stored<S::Object>,
         options: &UpdateOptions,
     ) -> Result<Next<S::Object>, Status> {
-        let (now, old) = (Time::now(), current.object());
         metadata::dedup_owners(object.metadata_mut());
-        let mut object = self.own(part, object, old, options)?;
+        let object = self.own(part, object, current.object(), options)?;
+        self.settle(part, object, current)
+    }
+
+    /// The next state of `current`, which `object` is to become, with whose its fields are.
+    pub(super) fn settle(
+        &self,
+        part: Part,
+        mut object: S::Object,
+        current: &Stored<S::Object>,
+    ) -> Result<Next<S::Object>, Status> {
+        let (now, old) = (Time::now(), current.object());
         let errors = match part {
             Part::Main => self.prepare_main(&mut object, old),
             Part::Status => {
@@ -273,6 +282,19 @@ impl<S: Strategy> Registry<S> {
                 errors,
             )),
         }
+    }
+}
+
+/// Refuses an object that is called `of_object` where one called `name` is asked for.
+pub(super) fn check_name(name: &str, of_object: &str) -> Result<(), Status> {
+    match of_object {
+        "" => Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
+        _ if of_object == name => Ok(()),
+        _ => Err(Status::bad_request(format!(
+            "the name of the object ({of_object}) does not match the name on the URL ({name})"
+        ))),
     }
 }
 
