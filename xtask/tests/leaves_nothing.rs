@@ -79,12 +79,13 @@ fn the_guard_ends_what_is_marked_and_removes_what_it_was_told() {
         fs::create_dir_all(dir.join("below")).unwrap();
         fs::write(dir.join("below/file"), "").unwrap();
     }
-    // It ignores the polite signal, as a hanging program would.
-    let script = "trap '' TERM; echo ready; while :; do sleep 1; done";
+    // It ignores the polite signal, as a hanging program would; if nobody ends it, it ends itself.
+    let script = "trap '' TERM; echo ready; for _ in $(seq 60); do sleep 1; done";
     let mut marked = Command::new("sh")
         .args(["-c", script])
         .env("FLEETGATE_RUN", "leaves-nothing")
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     first_line(&mut marked);
