@@ -1,6 +1,8 @@
 //! `/livez`, `/readyz`, `/healthz`: named checks, with `?verbose`, `?exclude=` and a path for each
 //! (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
 
+mod slis;
+
 use std::{fmt::Write as _, sync::Arc};
 
 use fleetgate_stack::Body;
@@ -9,6 +11,8 @@ use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
+
+pub(crate) use self::slis::Slis;
 
 /// What a check finds: nothing, or what is wrong, for the log only.
 pub type Health = Result<(), String>;
@@ -84,12 +88,13 @@ impl Checks {
     }
 
     /// Answers `path` below the endpoint, without its slash: all checks, or the one of that name.
-    pub async fn answer(&self, path: &str, query: &str) -> Response<Body> {
+    /// What is found is noted in `slis`.
+    pub(crate) async fn answer(&self, path: &str, query: &str, slis: &Slis) -> Response<Body> {
         if path.is_empty() {
-            return self.all(query).await;
+            return self.all(query, slis).await;
         }
         match self.checks.iter().find(|check| check.name == path) {
-            Some(check) => match (check.run)().await {
+            Some(check) => match self.run(check, slis).await {
                 Ok(()) => text(StatusCode::OK, "ok".to_owned()),
                 Err(error) => {
                     self.log(check, &error);
@@ -101,14 +106,20 @@ impl Checks {
         }
     }
 
-    async fn all(&self, query: &str) -> Response<Body> {
+    async fn run(&self, check: &Check, slis: &Slis) -> Health {
+        let health = (check.run)().await;
+        slis.note(self.endpoint, check.name, &health);
+        health
+    }
+
+    async fn all(&self, query: &str, slis: &Slis) -> Response<Body> {
         let verbose = has(query, "verbose");
         let excluded = |check: &Check| values(query, "exclude").any(|name| name == check.name);
         let asked = self.checks.iter().map(|check| async move {
             let health = if excluded(check) {
                 None
             } else {
-                Some((check.run)().await)
+                Some(self.run(check, slis).await)
             };
             (check, health)
         });
@@ -174,8 +185,9 @@ fn has(query: &str, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
+    use prometheus_client::{encoding::text::encode, registry::Registry};
 
-    use super::{Check, Checks};
+    use super::{Check, Checks, Slis};
 
     fn checks() -> Checks {
         let etcd = Check::new("etcd", || async { Err("down".to_owned()) });
@@ -183,7 +195,7 @@ mod tests {
     }
 
     async fn check(path: &str, query: &str, code: u16, body: &str) {
-        let response = checks().answer(path, query).await;
+        let response = checks().answer(path, query, &Slis::default()).await;
         assert_eq!(response.status(), code);
         let got = response
             .into_body()
@@ -212,5 +224,23 @@ mod tests {
         check("ping", "", 200, "ok").await;
         check("etcd", "", 500, "internal server error: down\n").await;
         check("nope", "", 404, "404 page not found\n").await;
+    }
+
+    #[tokio::test]
+    async fn what_checks_find_is_noted() {
+        let mut registry = Registry::default();
+        let slis = Slis::register(&mut registry);
+        for path in ["", "etcd"] {
+            checks().answer(path, "", &slis).await;
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("encodes");
+        for line in [
+            "kubernetes_healthcheck{name=\"ping\",type=\"readyz\"} 1",
+            "kubernetes_healthcheck{name=\"etcd\",type=\"readyz\"} 0",
+            "kubernetes_healthchecks_total{name=\"etcd\",type=\"readyz\",status=\"error\"} 2",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 }

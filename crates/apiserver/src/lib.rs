@@ -19,7 +19,7 @@ mod statics;
 mod testing;
 mod warning;
 
-pub use render::render;
+pub use render::renderer;
 pub use resource::{MayAlso, Resource};
 pub use server::{Admitted, ApiServer, Config};
 pub use statics::Version;

@@ -1,37 +1,66 @@
 //! A refusal of the proxy, as clients of Kubernetes read it.
 
-use fleetgate_apimachinery::{json, status::Status};
+use fleetgate_apimachinery::{
+    negotiation::{self, StatusFormat},
+    query::Query,
+    status::Status,
+};
 use fleetgate_model::{Fault, Refusal};
 use fleetgate_stack::Body;
 use http::{
-    HeaderName, HeaderValue, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    HeaderName, HeaderValue, Request, Response, Uri,
+    header::{ACCEPT, USER_AGENT},
 };
+
+use crate::respond;
 
 /// Says that the answer is this server's and not the member's.
 const ERROR_SOURCE: HeaderName = HeaderName::from_static("x-fleetgate-error");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PRIVATE: HeaderValue = HeaderValue::from_static("no-cache, private");
 
-/// `refusal` as a `Status` (`metav1.Status`), with `Retry-After` where a retry can help and
-/// `X-Fleetgate-Error: member` where a member, or the way to it, is at fault.
-pub fn render(refusal: &Refusal) -> Response<Body> {
-    let seconds = refusal.retry_after.map(|after| after.as_secs());
-    let status = Status::from(refusal.clone());
-    let body = json::to_vec(&status).unwrap_or_default();
-    let mut response = Response::new(Body::full(body));
-    *response.status_mut() = refusal.code;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(CACHE_CONTROL, PRIVATE);
-    if let Some(seconds) = seconds {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
+/// What of a request says how its status is to look: cheap to keep, and read only if there is one.
+struct Form {
+    accept: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    uri: Uri,
+}
+
+/// What renders a refusal of `request`: as a `Status` (`metav1.Status`) in a form that its caller
+/// accepts, with `Retry-After` where a retry can help and `X-Fleetgate-Error: member` where a
+/// member, or the way to it, is at fault.
+pub fn renderer(request: &Request<Body>) -> impl FnOnce(&Refusal) -> Response<Body> + Send + use<> {
+    let header = |name| request.headers().get(name).cloned();
+    let form = Form {
+        accept: header(ACCEPT),
+        user_agent: header(USER_AGENT),
+        uri: request.uri().clone(),
+    };
+    move |refusal| render(refusal, form.status_format())
+}
+
+fn render(refusal: &Refusal, format: StatusFormat) -> Response<Body> {
+    let mut response = respond::status(&Status::from(refusal.clone()), format);
     match refusal.fault {
-        Fault::Member => drop(headers.insert(ERROR_SOURCE, HeaderValue::from_static("member"))),
+        Fault::Member => {
+            let member = HeaderValue::from_static("member");
+            response.headers_mut().insert(ERROR_SOURCE, member);
+        }
         Fault::Caller | Fault::Server => {}
     }
     response
+}
+
+// === impl Form ===
+
+impl Form {
+    fn status_format(&self) -> StatusFormat {
+        let text = |value: &Option<HeaderValue>| {
+            let text = value.as_ref().and_then(|value| value.to_str().ok());
+            text.unwrap_or_default().to_owned()
+        };
+        let query = Query::parse(self.uri.query().unwrap_or_default());
+        let pretty = negotiation::pretty(query.first("pretty"), &text(&self.user_agent));
+        negotiation::negotiate_status(&text(&self.accept), pretty)
+    }
 }
 
 #[cfg(test)]
@@ -39,23 +68,14 @@ mod tests {
     use std::time::Duration;
 
     use fleetgate_model::{Fault, Reason, Refusal, RefusalDetails};
-    use http::StatusCode;
+    use fleetgate_stack::Body;
+    use http::{Request, Response, StatusCode};
     use http_body_util::BodyExt;
 
-    use super::render;
+    use super::renderer;
 
-    async fn body(refusal: &Refusal) -> String {
-        let body = render(refusal)
-            .into_body()
-            .collect()
-            .await
-            .expect("in memory");
-        String::from_utf8(body.to_bytes().to_vec()).expect("JSON is UTF-8")
-    }
-
-    #[tokio::test]
-    async fn a_refusal_reads_as_karmada_recorded_it() {
-        let refusal = Refusal {
+    fn no_such_cluster() -> Refusal {
+        Refusal {
             details: Some(RefusalDetails {
                 group: "cluster.karmada.io".to_owned(),
                 resource: "clusters".to_owned(),
@@ -66,12 +86,58 @@ mod tests {
                 Reason::NotFound,
                 "clusters \"nope\" not found",
             )
-        };
+        }
+    }
+
+    /// `refusal` as the answer to a request that accepts `accept`.
+    fn rendered(refusal: &Refusal, accept: &str) -> Response<Body> {
+        let request = Request::get("/").header("accept", accept);
+        let request = request.body(Body::empty()).expect("a request");
+        renderer(&request)(refusal)
+    }
+
+    async fn body(response: Response<Body>) -> Vec<u8> {
+        let body = response.into_body().collect().await.expect("in memory");
+        body.to_bytes().to_vec()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_reads_as_karmada_recorded_it() {
         let want = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\
             \"status\":\"Failure\",\"message\":\"clusters \\\"nope\\\" not found\",\
             \"reason\":\"NotFound\",\"details\":{\"name\":\"nope\",\
-            \"group\":\"cluster.karmada.io\",\"kind\":\"clusters\"},\"code\":404}";
-        assert_eq!(body(&refusal).await, want);
+            \"group\":\"cluster.karmada.io\",\"kind\":\"clusters\"},\"code\":404}\n";
+        let answer = rendered(&no_such_cluster(), "application/json");
+        assert_eq!(body(answer).await, want.as_bytes());
+    }
+
+    /// Checks the media type, and how the body begins, of a refusal for who accepts `accept`.
+    async fn check(accept: &str, media_type: &str, start: &[u8]) {
+        let answer = rendered(&no_such_cluster(), accept);
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(answer.headers()["content-type"], media_type);
+        let body = body(answer).await;
+        assert!(
+            body.starts_with(start),
+            "{}",
+            String::from_utf8_lossy(&body)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_written_as_its_caller_accepts() {
+        check("", "application/json", b"{\"kind\":\"Status\"").await;
+        check("application/yaml", "application/yaml", b"apiVersion: v1\n").await;
+        let protobuf = "application/vnd.kubernetes.protobuf";
+        check(protobuf, protobuf, b"k8s\0").await;
+        let both = "application/vnd.kubernetes.protobuf, application/json";
+        check(both, protobuf, b"k8s\0").await;
+        check(
+            "text/html",
+            "application/json",
+            b"{\n  \"kind\": \"Status\"",
+        )
+        .await;
     }
 
     #[tokio::test]
@@ -82,9 +148,10 @@ mod tests {
             "cluster m: connect: connection refused",
         )
         .blame(Fault::Member, Some(Duration::from_secs(1)));
-        let response = render(&refusal);
+        let response = rendered(&refusal, "");
         assert_eq!(response.headers()["retry-after"], "1");
         assert_eq!(response.headers()["x-fleetgate-error"], "member");
-        assert!(body(&refusal).await.contains("\"retryAfterSeconds\":1"));
+        let body = String::from_utf8(body(response).await).expect("JSON");
+        assert!(body.contains("\"retryAfterSeconds\":1"), "{body}");
     }
 }

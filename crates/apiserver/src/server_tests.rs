@@ -169,10 +169,12 @@ async fn the_server_says_what_it_is_and_what_it_serves() {
             "/livez",
             "/livez/ping",
             "/metrics",
+            "/metrics/slis",
             "/openapi/v2",
             "/openapi/v3",
             "/readyz",
             "/readyz/ping",
+            "/statusz",
             "/version",
         ]
     );

@@ -3,6 +3,7 @@
 mod cache;
 mod discovery;
 mod openapi;
+mod statusz;
 
 use std::{fmt, sync::Arc};
 
@@ -26,9 +27,15 @@ use http::{
 use prometheus_client::{encoding::text::encode, registry::Registry as Metrics};
 use serde::Serialize;
 
-use crate::{Config, health::Checks, respond};
+use crate::{
+    Config,
+    health::{Checks, Slis},
+    respond,
+};
 use discovery::Discovery;
+use jiff::Timestamp;
 use openapi::OpenApi;
+use statusz::Statusz;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -75,8 +82,12 @@ struct Statics {
     version: Version,
     checks: Vec<Checks>,
     metrics: Metrics,
+    slis: Slis,
+    sli_metrics: Metrics,
     discovery: Discovery,
+    index: Index,
     openapi: OpenApi,
+    statusz: Statusz,
 }
 
 type Shared = State<Arc<Statics>>;
@@ -84,15 +95,6 @@ type Answer = Response<axum::body::Body>;
 
 /// The routes of all that `config` names.
 pub(crate) fn router(config: Config) -> Router {
-    let Config {
-        groups,
-        title,
-        address,
-        version,
-        checks,
-        metrics,
-        request_timeout: _,
-    } = config;
     let mut router = Router::new()
         .route("/", get(index))
         .route("/apis", get(apis))
@@ -105,9 +107,11 @@ pub(crate) fn router(config: Config) -> Router {
         .route("/openapi/v3", any(openapi_index))
         .route("/openapi/v3/{*key}", any(openapi_v3))
         .route("/metrics", any(metrics_page))
+        .route("/metrics/slis", any(slis_page))
+        .route("/statusz", any(statusz_page))
         .route("/version", get(version_page))
         .route("/version/", get(version_page));
-    for endpoint in checks.iter().map(Checks::endpoint) {
+    for endpoint in config.checks.iter().map(Checks::endpoint) {
         router = router
             .route(&format!("/{endpoint}"), any(health))
             .route(&format!("/{endpoint}/{{*check}}"), any(health));
@@ -115,23 +119,56 @@ pub(crate) fn router(config: Config) -> Router {
     router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async || answer(respond::page_not_found()))
-        .with_state(Arc::new(Statics {
-            openapi: OpenApi::new(groups, title, &version),
-            version,
-            checks,
-            metrics,
-            discovery: Discovery::new(groups, address),
-        }))
+        .with_state(Arc::new(statics(config)))
 }
 
-async fn index(State(statics): Shared) -> Answer {
-    let mut paths = statics.discovery.paths();
-    paths.extend(statics.checks.iter().flat_map(Checks::paths));
-    let others = ["/metrics", "/openapi/v2", "/openapi/v3", "/version"];
+fn statics(config: Config) -> Statics {
+    let Config {
+        groups,
+        title,
+        address,
+        version,
+        checks,
+        metrics,
+        request_timeout: _,
+    } = config;
+    let discovery = Discovery::new(groups, address);
+    let mut paths = discovery.paths();
+    paths.extend(checks.iter().flat_map(Checks::paths));
+    let others = [
+        "/metrics",
+        "/metrics/slis",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/statusz",
+        "/version",
+    ];
     paths.extend(others.map(str::to_owned));
     paths.sort();
     paths.dedup();
-    answer(indented(&Index { paths }))
+    let number = format!("{}.{}", version.major, version.minor);
+    let statusz = Statusz::new(number, version.compiler, &paths);
+    let mut sli_metrics = Metrics::default();
+    Statics {
+        openapi: OpenApi::new(groups, title, &version),
+        version,
+        checks,
+        metrics,
+        slis: Slis::register(&mut sli_metrics),
+        sli_metrics,
+        discovery,
+        index: Index { paths },
+        statusz,
+    }
+}
+
+async fn index(State(statics): Shared) -> Answer {
+    answer(indented(&statics.index))
+}
+
+async fn statusz_page(State(statics): Shared) -> Answer {
+    let page = statics.statusz.page(Timestamp::now());
+    answer(respond::text(StatusCode::OK, page))
 }
 
 async fn version_page(State(statics): Shared) -> Answer {
@@ -139,8 +176,16 @@ async fn version_page(State(statics): Shared) -> Answer {
 }
 
 async fn metrics_page(State(statics): Shared) -> Answer {
+    metrics(&statics.metrics)
+}
+
+async fn slis_page(State(statics): Shared) -> Answer {
+    metrics(&statics.sli_metrics)
+}
+
+fn metrics(metrics: &Metrics) -> Answer {
     let mut text = String::new();
-    answer(match encode(&mut text, &statics.metrics) {
+    answer(match encode(&mut text, metrics) {
         Ok(()) => respond::respond(StatusCode::OK, OPENMETRICS, Body::full(text)),
         Err(error) => {
             tracing::error!(
@@ -161,7 +206,7 @@ async fn health(State(statics): Shared, request: Request) -> Answer {
         .iter()
         .find(|checks| checks.endpoint() == endpoint)
     {
-        Some(checks) => answer(checks.answer(check, query).await),
+        Some(checks) => answer(checks.answer(check, query, &statics.slis).await),
         None => answer(respond::page_not_found()),
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use fleetgate_authn::{HeaderNames, RequestHeader};
+use fleetgate_proxy::{ConstrainedImpersonation, InFlightLimits};
 use fleetgate_tls::server::{NamedCertificate, ServerOptions};
 
 pub(crate) use self::{
@@ -28,6 +29,7 @@ pub struct Config {
     pub(crate) authn: Authn,
     pub(crate) authz: Authz,
     pub(crate) members: Members,
+    pub(crate) in_flight: InFlightLimits,
     pub(crate) log: Log,
     /// `--shutdown-grace-period`.
     pub(crate) grace: Duration,
@@ -68,6 +70,8 @@ pub(crate) struct Authz {
     pub(crate) always_allow: Vec<String>,
     pub(crate) allowed_ttl: Duration,
     pub(crate) denied_ttl: Duration,
+    /// The feature gate `ConstrainedImpersonation`.
+    pub(crate) constrained_impersonation: ConstrainedImpersonation,
 }
 
 #[derive(Debug)]
@@ -111,6 +115,11 @@ impl Config {
         let storage = storage::storage(flags, &mut findings);
         let authn = authn(flags, &mut findings);
         let log = log(flags, &mut findings);
+        let gates = flags.gates();
+        let in_flight = InFlightLimits {
+            reading: limit("max-requests-inflight", flags, &mut findings),
+            mutating: limit("max-mutating-requests-inflight", flags, &mut findings),
+        };
         let (Some(serving), Some(storage), true) = (serving, storage, findings.0.is_empty()) else {
             return Err(ConfigError(findings.0));
         };
@@ -123,15 +132,20 @@ impl Config {
                 always_allow: flags.list("authorization-always-allow-paths"),
                 allowed_ttl: flags.duration("authorization-webhook-cache-authorized-ttl"),
                 denied_ttl: flags.duration("authorization-webhook-cache-unauthorized-ttl"),
+                constrained_impersonation: match gates["ConstrainedImpersonation"] {
+                    true => ConstrainedImpersonation::Enabled,
+                    false => ConstrainedImpersonation::Disabled,
+                },
             },
             members: Members {
                 connect_timeout: flags.duration("member-connect-timeout"),
                 request_timeout: flags.duration("member-request-timeout"),
                 allow_plain_http: flags.bool("allow-plain-http-members"),
             },
+            in_flight,
             log,
             grace: flags.duration("shutdown-grace-period"),
-            resource_modeling: flags.gates()["CustomizedClusterResourceModeling"],
+            resource_modeling: gates["CustomizedClusterResourceModeling"],
         })
     }
 }
@@ -184,6 +198,14 @@ fn authn(flags: &Flags, findings: &mut Findings) -> Authn {
         tolerate_failure: flags.bool("authentication-tolerate-lookup-failure"),
         token_ttl: flags.duration("authentication-token-webhook-cache-ttl"),
     }
+}
+
+/// How many requests are served at a time; 0 means any number.
+fn limit(flag: &str, flags: &Flags, findings: &mut Findings) -> usize {
+    usize::try_from(flags.int(flag)).unwrap_or_else(|_| {
+        findings.add(flag, "can not be negative value");
+        0
+    })
 }
 
 fn log(flags: &Flags, findings: &mut Findings) -> Log {

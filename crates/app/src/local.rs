@@ -46,7 +46,7 @@ pub(crate) fn may_also(authorizer: Arc<impl Authorize>) -> MayAlso {
         let authorizer = Arc::clone(&authorizer);
         Box::pin(async move {
             let error = match authorizer.authorize(&user, &attributes).await {
-                Ok(Decision::Allow) => return Ok(()),
+                Ok(Decision::Allow { .. }) => return Ok(()),
                 Ok(Decision::Deny { reason }) => Error::Forbidden {
                     user: user.name,
                     attributes: Box::new(attributes),

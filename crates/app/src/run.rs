@@ -7,8 +7,8 @@ use fleetgate_authn::{Authenticator, KubeTokenReview, Lookup, TrustConfig, Trust
 use fleetgate_authz::{AlwaysAllowedPaths, Authorizer, KubeAccessReview};
 use fleetgate_credentials::{HostSecrets, PlainHttp, Secrets};
 use fleetgate_proxy::{
-    AttributionLayer, AuthenticationLayer, AuthorizationLayer, Clusters, ImpersonationLayer,
-    RescueLayer, Retain, RoutingLayer,
+    Attribution, Authentication, Authorization, Clusters, Impersonation, InFlightLayer,
+    RescueLayer, Retain, RoutingLayer, Stage, StageLayer,
 };
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
 use fleetgate_stack::Tasks;
@@ -123,7 +123,7 @@ async fn serve(
     let authenticator = authenticator(authn, &hosts, &mut metrics, tasks).await?;
     let authorizer = Arc::new(authorizer(authz, &hosts, &mut metrics)?);
     let secrets = secrets(members, &hosts, &clusters, tasks);
-    let stacks = stacks(members, &clusters, &secrets, &mut metrics, tasks);
+    let (in_flight, stacks) = proxy(config, &clusters, secrets, &mut metrics, tasks);
     forget_deleted(&clusters, stacks.clone(), tasks);
 
     let synced = synced(&clusters, &authenticator);
@@ -140,16 +140,22 @@ async fn serve(
         may_also: local::may_also(Arc::clone(&authorizer)),
         ending: tasks.stopping().clone(),
     });
+    // Takes credentials and claims out of the request before anything else sees it.
+    let who = Authentication::new(authenticator)
+        // Refuses ambiguous paths before anybody is asked about them.
+        .then(Attribution)
+        // Whoever acts as another is counted and authorized as that other.
+        .then(Impersonation::new(
+            Arc::clone(&authorizer),
+            authz.constrained_impersonation,
+        ));
     let service = ServiceBuilder::new()
         // Outermost: whatever goes wrong below becomes an answer.
-        .layer(RescueLayer::new(fleetgate_apiserver::render))
-        // Takes credentials and claims out of the request before anything else sees it.
-        .layer(AuthenticationLayer::new(authenticator))
-        // Refuses ambiguous paths before anybody is asked about them.
-        .layer(AttributionLayer)
-        // Whoever acts as another is authorized as that other.
-        .layer(ImpersonationLayer::new(Arc::clone(&authorizer)))
-        .layer(AuthorizationLayer::new(authorizer))
+        .layer(RescueLayer::new(fleetgate_apiserver::renderer))
+        .layer(StageLayer::new(who))
+        // Before the host is asked about one request more.
+        .layer(in_flight)
+        .layer(StageLayer::new(Authorization::new(authorizer)))
         .layer(RoutingLayer::new(local))
         .service(stacks.clone());
     let upgrades = async move { stacks.upgrades_ended().await };
@@ -318,26 +324,34 @@ fn secrets(
 type Stacks =
     Clusters<ClusterRegistry, Arc<Secrets<HostSecrets>>, NewUpstream, fleetgate_upstream::Upstream>;
 
-fn stacks(
-    members: &Members,
+/// The limits of requests at a time, and the stacks.
+fn proxy(
+    config: &Config,
     clusters: &ClusterRegistry,
-    secrets: &Arc<Secrets<HostSecrets>>,
+    secrets: Arc<Secrets<HostSecrets>>,
     metrics: &mut Registry,
     tasks: &Tasks,
-) -> Stacks {
+) -> (InFlightLayer, Stacks) {
+    let new_upstream = new_upstream(&config.members, metrics, tasks);
+    let metrics = fleetgate_proxy::Metrics::register(metrics);
+    let in_flight = InFlightLayer::new(config.in_flight, &metrics);
+    let config = fleetgate_proxy::Config {
+        request_timeout: config.members.request_timeout,
+        tasks: tasks.clone(),
+        metrics,
+    };
+    let stacks = Clusters::new(config, clusters.clone(), secrets, new_upstream);
+    (in_flight, stacks)
+}
+
+fn new_upstream(members: &Members, metrics: &mut Registry, tasks: &Tasks) -> NewUpstream {
     let config = fleetgate_upstream::Config {
         connect_timeout: members.connect_timeout,
         tls_timeout: members.connect_timeout,
         tcp_keepalive: TCP_KEEPALIVE,
     };
-    let upstream_metrics = fleetgate_upstream::Metrics::register(metrics);
-    let new_upstream = NewUpstream::new(config, upstream_metrics, tasks.clone());
-    let config = fleetgate_proxy::Config {
-        request_timeout: members.request_timeout,
-        tasks: tasks.clone(),
-        metrics: fleetgate_proxy::Metrics::register(metrics),
-    };
-    Clusters::new(config, clusters.clone(), Arc::clone(secrets), new_upstream)
+    let metrics = fleetgate_upstream::Metrics::register(metrics);
+    NewUpstream::new(config, metrics, tasks.clone())
 }
 
 /// Ends what lasts on clusters that are no longer registered.

@@ -60,11 +60,11 @@ impl<R: ReviewAccess> Authorize for Authorizer<R> {
     ) -> Result<Decision, AuthorizeError> {
         if self.needs_no_review(user, attributes) {
             self.metrics.attempt("allowed");
-            return Ok(Decision::Allow);
+            return Ok(Decision::allow());
         }
         let verdict = self.reviews.review(AccessReview { user, attributes }).await;
         self.metrics.attempt(match &verdict {
-            Ok(Decision::Allow) => "allowed",
+            Ok(Decision::Allow { .. }) => "allowed",
             Ok(Decision::Deny { .. }) => "denied",
             Err(_) => "error",
         });

@@ -99,7 +99,9 @@ impl Verdict {
     fn decide(self) -> Result<Decision, ReviewError> {
         match (self.allowed, self.denied) {
             (true, true) => Err(ReviewError::Contradictory),
-            (true, false) => Ok(Decision::Allow),
+            (true, false) => Ok(Decision::Allow {
+                reason: self.reason,
+            }),
             (false, _) => Ok(Decision::Deny {
                 reason: self.reason,
             }),
@@ -165,7 +167,7 @@ impl<R: ReviewAccess> Reviews<R> {
                 .and_then(Verdict::decide)
         };
         let ttl = match &answer {
-            Ok(Decision::Allow) => self.allowed_ttl,
+            Ok(Decision::Allow { .. }) => self.allowed_ttl,
             Ok(Decision::Deny { .. }) => self.denied_ttl,
             Err(_) => Duration::ZERO,
         };

@@ -24,4 +24,4 @@ pub use ports::{
 pub use refusal::{Fault, Reason, Refusal, RefusalDetails};
 pub use secret::{BearerToken, Redacted};
 pub use upstream::{Class, Credentials, CredentialsError, Hop, Target, ToMember, UpstreamError};
-pub use user::{ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED, User};
+pub use user::{ANONYMOUS, AUTHENTICATED, MASTERS, NODES, SERVICE_ACCOUNTS, UNAUTHENTICATED, User};

@@ -6,6 +6,10 @@ pub const ANONYMOUS: &str = "system:anonymous";
 pub const AUTHENTICATED: &str = "system:authenticated";
 /// The group that may do everything, without being asked about.
 pub const MASTERS: &str = "system:masters";
+/// The group of every node.
+pub const NODES: &str = "system:nodes";
+/// The group of every service account, and what the groups of each namespace's begin with.
+pub const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
 /// The group of [`ANONYMOUS`].
 pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 

@@ -1,18 +1,14 @@
 //! Second stage: what is asked for. Computed once, from the raw path, then carried.
 
-use std::task::{Context, Poll};
-
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
 use fleetgate_model::User;
 use fleetgate_stack::Body;
-use futures::future::{Either, Ready, ready};
 use http::{
-    HeaderMap, Request, Response,
+    HeaderMap, Request,
     header::{CONNECTION, UPGRADE},
 };
-use tower::{Layer, Service};
 
-use crate::{Error, authenticate::Authenticated};
+use crate::{Error, Stage, authenticate::Authenticated};
 
 /// The resource whose `proxy` subresource leads to members.
 const CLUSTERS: ProxiedResource = ProxiedResource {
@@ -29,15 +25,9 @@ pub struct Attributed {
     info: RequestInfo,
 }
 
-/// Applies [`Attribution`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AttributionLayer;
-
 /// Reads each request's attributes; refuses a path that could be read in two ways.
-#[derive(Clone, Debug)]
-pub struct Attribution<S> {
-    inner: S,
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attribution;
 
 // === impl Attributed ===
 
@@ -48,31 +38,12 @@ impl Attributed {
     }
 }
 
-// === impl AttributionLayer ===
-
-impl<S> Layer<S> for AttributionLayer {
-    type Service = Attribution<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Attribution { inner }
-    }
-}
-
 // === impl Attribution ===
 
-impl<S> Service<Authenticated> for Attribution<S>
-where
-    S: Service<Attributed, Response = Response<Body>, Error = Error>,
-{
-    type Response = Response<Body>;
-    type Error = Error;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, Error>>>;
+impl Stage<Authenticated> for Attribution {
+    type Out = Attributed;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, authenticated: Authenticated) -> Self::Future {
+    async fn pass(&self, authenticated: Authenticated) -> Result<Attributed, Error> {
         let (request, user) = authenticated.into_parts();
         let upgrade = match asks_for_upgrade(request.headers()) {
             true => Upgrade::Asked,
@@ -84,14 +55,12 @@ where
             query: request.uri().query(),
             upgrade,
         };
-        match RequestInfo::of(line, &CLUSTERS) {
-            Ok(info) => Either::Left(self.inner.call(Attributed {
-                request,
-                user,
-                info,
-            })),
-            Err(error) => Either::Right(ready(Err(Error::Path(error)))),
-        }
+        let info = RequestInfo::of(line, &CLUSTERS).map_err(Error::Path)?;
+        Ok(Attributed {
+            request,
+            user,
+            info,
+        })
     }
 }
 

@@ -1,38 +1,31 @@
 //! Fourth stage: may the caller.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use fleetgate_apimachinery::request_info::RequestInfo;
-use fleetgate_model::{Authorize, Decision, User};
+use fleetgate_model::{Attributes, Authorize, Decision, User};
 use fleetgate_stack::Body;
-use futures::future::BoxFuture;
-use http::{Request, Response};
-use tower::{Layer, Service};
+use http::Request;
 
-use crate::{Error, impersonate::Acting};
+use crate::{
+    Error, Stage, audit_id,
+    impersonate::{Acting, Impersonator},
+};
 
-/// A request that may be served.
+/// A request that may be served, and what an audit log has to tell of why.
 #[derive(Debug)]
 pub struct Authorized {
     request: Request<Body>,
     user: User,
     info: RequestInfo,
-}
-
-/// Applies [`Authorization`].
-#[derive(Clone, Debug)]
-pub struct AuthorizationLayer<A> {
-    port: Arc<A>,
+    impersonator: Option<Impersonator>,
+    reason: String,
 }
 
 /// Asks an [`Authorize`] port about each request. No answer means no.
-#[derive(Debug)]
-pub struct Authorization<A, S> {
+#[derive(Clone, Debug)]
+pub struct Authorization<A> {
     port: Arc<A>,
-    inner: S,
 }
 
 // === impl Authorized ===
@@ -47,79 +40,76 @@ impl Authorized {
     pub const fn info(&self) -> &RequestInfo {
         &self.info
     }
-}
 
-// === impl AuthorizationLayer ===
-
-impl<A> AuthorizationLayer<A> {
-    /// A layer that asks `port`.
-    pub const fn new(port: Arc<A>) -> Self {
-        Self { port }
+    /// Who acts in another's name, if somebody does.
+    pub const fn impersonator(&self) -> Option<&Impersonator> {
+        self.impersonator.as_ref()
     }
-}
 
-impl<A, S> Layer<S> for AuthorizationLayer<A> {
-    type Service = Authorization<A, S>;
+    /// Why it is allowed, in the authorizer's words, perhaps none (Kubernetes: the audit annotation
+    /// `authorization.k8s.io/reason`; the decision is always `allow` here).
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 
-    fn layer(&self, inner: S) -> Self::Service {
-        let port = Arc::clone(&self.port);
-        Authorization { port, inner }
+    fn log(&self) {
+        let impersonator = self.impersonator();
+        tracing::debug!(
+            audit.id = audit_id::of(self.request.headers()).map(tracing::field::debug),
+            user.name = self.user.name,
+            impersonator.name = impersonator.map(|by| by.user.name.as_str()),
+            impersonator.constraint = impersonator.and_then(|by| by.constraint),
+            request.verb = self.info.attributes.verb.as_str(),
+            request.path = self.info.attributes.path,
+            authorization.decision = "allow",
+            authorization.reason = self.reason,
+            "request authorized"
+        );
     }
 }
 
 // === impl Authorization ===
 
-impl<A, S: Clone> Clone for Authorization<A, S> {
-    fn clone(&self) -> Self {
-        Self {
-            port: Arc::clone(&self.port),
-            inner: self.inner.clone(),
-        }
+impl<A> Authorization<A> {
+    /// A stage that asks `port`.
+    pub const fn new(port: Arc<A>) -> Self {
+        Self { port }
     }
 }
 
-impl<A, S> Service<Acting> for Authorization<A, S>
-where
-    A: Authorize,
-    S: Service<Authorized, Response = Response<Body>, Error = Error> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+impl<A: Authorize> Stage<Acting> for Authorization<A> {
+    type Out = Authorized;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx)
+    async fn pass(&self, acting: Acting) -> Result<Authorized, Error> {
+        let (request, user, info, impersonator) = acting.into_parts();
+        let reason = allowed(&*self.port, &user, &info.attributes).await?;
+        let authorized = Authorized {
+            request,
+            user,
+            info,
+            impersonator,
+            reason,
+        };
+        authorized.log();
+        Ok(authorized)
     }
+}
 
-    fn call(&mut self, acting: Acting) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let port = Arc::clone(&self.port);
-        Box::pin(async move {
-            let (request, user, info) = acting.into_parts();
-            let decision = port.authorize(&user, &info.attributes).await;
-            let authorized = match decision {
-                Ok(Decision::Allow) => Authorized {
-                    request,
-                    user,
-                    info,
-                },
-                Ok(Decision::Deny { reason }) => {
-                    return Err(Error::Forbidden {
-                        user: user.name,
-                        attributes: Box::new(info.attributes),
-                        reason,
-                    });
-                }
-                Err(source) => {
-                    return Err(Error::Authorize {
-                        user: user.name,
-                        source,
-                    });
-                }
-            };
-            inner.call(authorized).await
-        })
+/// Why `user` may do what is `asked`.
+///
+/// # Errors
+/// [`Error::Forbidden`] if the user may not, [`Error::Authorize`] if nobody could say.
+pub(crate) async fn allowed<A: Authorize>(
+    port: &A,
+    user: &User,
+    asked: &Attributes,
+) -> Result<String, Error> {
+    match port.authorize(user, asked).await {
+        Ok(Decision::Allow { reason }) => Ok(reason),
+        Ok(Decision::Deny { reason }) => Err(Error::forbidden(user, asked.clone(), reason)),
+        Err(source) => Err(Error::Authorize {
+            user: user.name.clone(),
+            source,
+        }),
     }
 }

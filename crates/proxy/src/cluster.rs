@@ -1,4 +1,4 @@
-//! Sixth stage: the stack of the one cluster that a request goes to.
+//! Behind the stages: the stack of the one cluster that a request goes to.
 
 use std::{
     collections::HashMap,

@@ -1,8 +1,10 @@
 //! Every way in which a request is refused before a member answered it.
 
+use std::borrow::Cow;
+
 use fleetgate_apimachinery::request_info::PathError;
 use fleetgate_model::{
-    Attributes, AuthenticateError, AuthorizeError, CredentialsError, UpstreamError,
+    Attributes, AuthenticateError, AuthorizeError, CredentialsError, UpstreamError, User,
 };
 use http::StatusCode;
 
@@ -45,7 +47,7 @@ pub enum Error {
     },
     /// The `Impersonate-*` headers make no sense.
     #[error("cannot tell whom to impersonate: {0}")]
-    Impersonate(&'static str),
+    Impersonate(Cow<'static, str>),
     /// The method is not served below `proxy`.
     #[error("the method is not served")]
     MethodNotAllowed,
@@ -63,6 +65,9 @@ pub enum Error {
         /// What it answered.
         code: StatusCode,
     },
+    /// As many requests of its kind are served as may be at a time.
+    #[error("too many requests are served at a time")]
+    TooManyRequests,
     /// The way to the member failed.
     #[error("cannot reach cluster {cluster}")]
     Upstream {
@@ -72,6 +77,19 @@ pub enum Error {
         #[source]
         source: UpstreamError,
     },
+}
+
+// === impl Error ===
+
+impl Error {
+    /// `user` may not do what is `asked`.
+    pub(crate) fn forbidden(user: &User, asked: Attributes, reason: String) -> Self {
+        Self::Forbidden {
+            user: user.name.clone(),
+            attributes: Box::new(asked),
+            reason,
+        }
+    }
 }
 
 /// What was asked for: the path, or the resource of a question that has none.

@@ -1,21 +1,22 @@
 //! Third stage: in whose name. A caller with the right to may act as another.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-};
+mod mode;
+mod questions;
+mod wanted;
+
+use std::sync::Arc;
 
 use fleetgate_apimachinery::request_info::RequestInfo;
-use fleetgate_model::{Attributes, Authorize, Decision, User};
+use fleetgate_model::{Attributes, Authorize, User};
 use fleetgate_stack::Body;
-use futures::future::BoxFuture;
-use http::{Request, Response};
-use tower::{Layer, Service};
+use http::Request;
+use moka::future::Cache;
 
-use self::requested::Requested;
-use crate::{Error, attribute::Attributed};
+use self::{mode::Mode, questions::Part, wanted::Wanted};
+use crate::{Error, Stage, attribute::Attributed, authorize::allowed};
 
-mod requested;
+/// Callers of whom it is remembered which way of acting as another they may go.
+const CALLERS: u64 = 10_000;
 
 /// A request of which it is known in whose name it is made. It carries no `Impersonate-*` header.
 #[derive(Debug)]
@@ -23,114 +24,161 @@ pub struct Acting {
     request: Request<Body>,
     user: User,
     info: RequestInfo,
+    impersonator: Option<Impersonator>,
 }
 
-/// Applies [`Impersonation`].
-#[derive(Clone, Debug)]
-pub struct ImpersonationLayer<A> {
-    port: Arc<A>,
+/// Who makes a request in another's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impersonator {
+    /// The caller.
+    pub user: User,
+    /// The verb that allowed it, e.g. `impersonate:user-info`; nothing for plain `impersonate`
+    /// (Kubernetes: `impersonationConstraint` of an audit event).
+    pub constraint: Option<&'static str>,
 }
 
-/// Honours `Impersonate-*` headers as kube-apiserver does, where an [`Authorize`] port allows the
-/// verb `impersonate` on each user, group, uid and extra that is named
+/// Whether callers may also be allowed to act as others for some requests alone (Kubernetes'
+/// feature gate `ConstrainedImpersonation`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConstrainedImpersonation {
+    /// `impersonate:<mode>` and `impersonate-on:<mode>:<verb>` count, and `impersonate` too.
+    Enabled,
+    /// `impersonate` alone counts.
+    Disabled,
+}
+
+/// Honours `Impersonate-*` headers as kube-apiserver does, where an [`Authorize`] port allows it of
+/// each user, group, uid and extra that is named
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/>).
-#[derive(Debug)]
-pub struct Impersonation<A, S> {
+#[derive(Clone, Debug)]
+pub struct Impersonation<A> {
     port: Arc<A>,
-    inner: S,
+    modes: &'static [Mode],
+    /// The mode that was allowed last, by the caller's name: asked about first.
+    last: Cache<String, Mode>,
 }
 
 // === impl Acting ===
 
 impl Acting {
-    /// The request, who acts and what is asked for.
-    pub fn into_parts(self) -> (Request<Body>, User, RequestInfo) {
-        (self.request, self.user, self.info)
+    /// The request, who acts, what is asked for, and who acts in that name.
+    pub fn into_parts(self) -> (Request<Body>, User, RequestInfo, Option<Impersonator>) {
+        (self.request, self.user, self.info, self.impersonator)
     }
-}
 
-// === impl ImpersonationLayer ===
-
-impl<A> ImpersonationLayer<A> {
-    /// A layer that asks `port`.
-    pub const fn new(port: Arc<A>) -> Self {
-        Self { port }
+    /// Who acts.
+    pub const fn user(&self) -> &User {
+        &self.user
     }
-}
 
-impl<A, S> Layer<S> for ImpersonationLayer<A> {
-    type Service = Impersonation<A, S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        let port = Arc::clone(&self.port);
-        Impersonation { port, inner }
+    /// What is asked for.
+    pub const fn info(&self) -> &RequestInfo {
+        &self.info
     }
 }
 
 // === impl Impersonation ===
 
-impl<A, S: Clone> Clone for Impersonation<A, S> {
-    fn clone(&self) -> Self {
+impl<A: Authorize> Impersonation<A> {
+    /// A stage that asks `port`.
+    pub fn new(port: Arc<A>, constrained: ConstrainedImpersonation) -> Self {
         Self {
-            port: Arc::clone(&self.port),
-            inner: self.inner.clone(),
+            port,
+            modes: match constrained {
+                ConstrainedImpersonation::Enabled => &Mode::ALL,
+                ConstrainedImpersonation::Disabled => &[Mode::Legacy],
+            },
+            last: Cache::new(CALLERS),
         }
     }
-}
 
-impl<A, S> Service<Attributed> for Impersonation<A, S>
-where
-    A: Authorize,
-    S: Service<Acting, Response = Response<Body>, Error = Error> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, attributed: Attributed) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let port = Arc::clone(&self.port);
-        Box::pin(async move {
-            let (mut request, caller, info) = attributed.into_parts();
-            let user = match Requested::take(request.headers_mut())? {
-                None => caller,
-                Some(requested) => {
-                    for attributes in requested.attributes() {
-                        allowed(&*port, &caller, attributes).await?;
+    /// `wanted` as a user, in the first mode that `caller` may go; else what was denied first.
+    async fn resolve(
+        &self,
+        caller: &User,
+        wanted: &Wanted,
+        asked: &Attributes,
+    ) -> Result<(User, Mode), Error> {
+        let last = self.last.get(&caller.name).await;
+        let others = self
+            .modes
+            .iter()
+            .copied()
+            .filter(|&mode| Some(mode) != last);
+        let mut denied = None;
+        for mode in last.into_iter().chain(others) {
+            if !mode.fits(wanted, caller) {
+                continue;
+            }
+            match self.may(mode, caller, wanted, asked).await {
+                Ok(()) => {
+                    if Some(mode) != last {
+                        self.last.insert(caller.name.clone(), mode).await;
                     }
-                    requested.into_user()
+                    return Ok((mode.user(wanted), mode));
                 }
-            };
-            inner
-                .call(Acting {
-                    request,
-                    user,
-                    info,
-                })
-                .await
-        })
+                Err(error @ Error::Forbidden { .. }) => denied = denied.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(denied.unwrap_or(Error::Impersonate("nobody may be impersonated".into())))
+    }
+
+    async fn may(
+        &self,
+        mode: Mode,
+        caller: &User,
+        wanted: &Wanted,
+        asked: &Attributes,
+    ) -> Result<(), Error> {
+        let (port, caller) = (&*self.port, &*mode.caller(caller));
+        if let Some(action) = mode.action(asked) {
+            allowed(port, caller, &action).await?;
+        }
+        for part in questions::of(mode, wanted) {
+            match part {
+                Part::Refused { asked, reason } => {
+                    return Err(Error::forbidden(caller, asked, reason));
+                }
+                Part::Asked { all, each } => {
+                    if let Some(all) = all
+                        && allowed(port, caller, &all).await.is_ok()
+                    {
+                        continue;
+                    }
+                    for one in each {
+                        allowed(port, caller, &one).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-async fn allowed<A: Authorize>(
-    port: &A,
-    caller: &User,
-    attributes: Attributes,
-) -> Result<(), Error> {
-    let user = caller.name.clone();
-    match port.authorize(caller, &attributes).await {
-        Ok(Decision::Allow) => Ok(()),
-        Ok(Decision::Deny { reason }) => Err(Error::Forbidden {
+impl<A: Authorize> Stage<Attributed> for Impersonation<A> {
+    type Out = Acting;
+
+    async fn pass(&self, attributed: Attributed) -> Result<Acting, Error> {
+        let (mut request, caller, info) = attributed.into_parts();
+        let wanted = Wanted::take(request.headers_mut())?;
+        let (user, impersonator) = match wanted {
+            None => (caller, None),
+            Some(wanted) => {
+                let (user, mode) = self.resolve(&caller, &wanted, &info.attributes).await?;
+                let constraint = mode.constraint();
+                let impersonator = Impersonator {
+                    user: caller,
+                    constraint,
+                };
+                (user, Some(impersonator))
+            }
+        };
+        Ok(Acting {
+            request,
             user,
-            attributes: Box::new(attributes),
-            reason,
-        }),
-        Err(source) => Err(Error::Authorize { user, source }),
+            info,
+            impersonator,
+        })
     }
 }

@@ -1,16 +1,18 @@
 //! One cluster: the request stages in order, and the one table from error to Refusal.
 //!
 //! A request's type changes as it is proven: [`Authenticated`], [`Attributed`], [`Acting`],
-//! [`Authorized`], [`Routed`]. Each type can be made only by the layer that proves it, so a layer
-//! out of order does not compile. Knows the ports of `fleetgate-model` and no adapter.
+//! [`Authorized`], [`Routed`]. Each type can be made only by the [`Stage`] that proves it, so a
+//! stage out of order does not compile. Knows the ports of `fleetgate-model` and no adapter.
 //!
 //! ```text
-//! Rescue → Authentication → Attribution → Impersonation → Authorization → Routing ┬ Clusters → Upstream
-//!                                                                                 └ local
+//! Rescue → Authentication → Attribution → Impersonation → InFlight → Authorization → Routing ┬ Clusters → Upstream
+//!                                                                                            └ local
 //! ```
 //!
 //! # Embedding
 //!
+//! A [`StageLayer`] is one tower layer for any row of stages, so that layers of others can stand in
+//! front of the stages, behind them and between them.
 //! The ports are closures here. A program that means it brings `fleetgate-authn`, `-authz`,
 //! `-registry`, `-credentials` and `-upstream`, or its own.
 //!
@@ -45,10 +47,10 @@
 //!     ready(Ok::<_, AuthenticateError>(User { name: "jane".to_owned(), ..User::default() }))
 //! };
 //! let authorize = Arc::new(|_: &User, asked: &Attributes| {
-//!     let Some(resource) = &asked.resource else { return ready(Ok(Decision::Allow)) };
+//!     let Some(resource) = &asked.resource else { return ready(Ok(Decision::allow())) };
 //!     let reason = format!("{} is not for you", resource.name);
 //!     let allow = resource.name == "member1";
-//!     ready(Ok::<_, AuthorizeError>(if allow { Decision::Allow } else { Decision::Deny { reason } }))
+//!     ready(Ok::<_, AuthorizeError>(if allow { Decision::allow() } else { Decision::Deny { reason } }))
 //! });
 //! let resolve = move |name: &ClusterName| Some(Arc::clone(&member)).filter(|m| m.name == *name);
 //! let present = move |_: &Arc<Member>| ready(Ok::<_, CredentialsError>(Arc::clone(&credentials)));
@@ -57,21 +59,25 @@
 //!     let text = format!("{who:?} asked for {}", sent.request.uri());
 //!     Ok::<_, UpstreamError>(Response::new(Body::full(text)))
 //! });
-//! let config = Config {
-//!     request_timeout: Duration::from_secs(60),
-//!     tasks: Tasks::default(),
-//!     metrics: Metrics::register(&mut Default::default()),
-//! };
+//! let metrics = Metrics::register(&mut Default::default());
+//! let limits = InFlightLimits { reading: 400, mutating: 200 };
+//! let in_flight = InFlightLayer::new(limits, &metrics);
+//! let request_timeout = Duration::from_secs(60);
+//! let config = Config { request_timeout, tasks: Tasks::default(), metrics };
+//! let who = Authentication::new(authenticate)
+//!     .then(Attribution)
+//!     .then(Impersonation::new(Arc::clone(&authorize), ConstrainedImpersonation::Enabled));
 //! let server = ServiceBuilder::new()
-//!     .layer(RescueLayer::new(|refusal: &fleetgate_model::Refusal| {
-//!         let mut answer = Response::new(Body::full(refusal.message.clone().into_owned()));
-//!         *answer.status_mut() = refusal.code;
-//!         answer
+//!     .layer(RescueLayer::new(|_: &Request<Body>| {
+//!         |refusal: &fleetgate_model::Refusal| {
+//!             let mut answer = Response::new(Body::full(refusal.message.clone().into_owned()));
+//!             *answer.status_mut() = refusal.code;
+//!             answer
+//!         }
 //!     }))
-//!     .layer(AuthenticationLayer::new(authenticate))
-//!     .layer(AttributionLayer)
-//!     .layer(ImpersonationLayer::new(Arc::clone(&authorize)))
-//!     .layer(AuthorizationLayer::new(authorize))
+//!     .layer(StageLayer::new(who))
+//!     .layer(in_flight)
+//!     .layer(StageLayer::new(Authorization::new(authorize)))
 //!     .layer(RoutingLayer::new(service_fn(async |_: Authorized| Ok(Response::new(Body::empty())))))
 //!     .service(Clusters::new(config, resolve, present, connect));
 //!
@@ -89,6 +95,7 @@
 //! ```
 
 mod attribute;
+mod audit_id;
 mod authenticate;
 mod authorize;
 mod cluster;
@@ -96,27 +103,31 @@ mod ending;
 mod error;
 mod identity;
 mod impersonate;
+mod in_flight;
 mod member;
 mod metrics;
 mod rescue;
 mod rescue_layer;
 mod route;
+mod stage;
 mod upgrade;
 
 use std::time::Duration;
 
 use fleetgate_stack::Tasks;
 
-pub use attribute::{Attributed, Attribution, AttributionLayer};
-pub use authenticate::{Authenticated, Authentication, AuthenticationLayer};
-pub use authorize::{Authorization, AuthorizationLayer, Authorized};
+pub use attribute::{Attributed, Attribution};
+pub use authenticate::{Authenticated, Authentication};
+pub use authorize::{Authorization, Authorized};
 pub use cluster::{Clusters, Retain};
 pub use error::Error;
-pub use impersonate::{Acting, Impersonation, ImpersonationLayer};
+pub use impersonate::{Acting, ConstrainedImpersonation, Impersonation, Impersonator};
+pub use in_flight::{InFlight, InFlightLayer, InFlightLimits};
 pub use metrics::Metrics;
 pub use rescue::refusal;
 pub use rescue_layer::{Rescue, RescueLayer};
 pub use route::{Routed, Routing, RoutingLayer};
+pub use stage::{Stage, StageLayer, Staged, Then};
 
 /// What the member half of the stack is given.
 #[derive(Clone, Debug)]

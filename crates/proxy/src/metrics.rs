@@ -1,23 +1,25 @@
 //! What is counted about requests to members.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
 
-/// Request metrics of all members.
+/// Request metrics: of all members, and of what is served at a time.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: Family<Answer, Counter>,
     durations: Family<Cluster, Histogram>,
+    in_flight: Family<InFlight, Gauge>,
 }
 
 /// Request metrics of one member.
@@ -39,6 +41,18 @@ struct Cluster {
     cluster: Arc<str>,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InFlight {
+    request_kind: RequestKind,
+}
+
+/// Which limit a request counts against, in Kubernetes' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RequestKind {
+    Mutating,
+    ReadOnly,
+}
+
 // === impl Metrics ===
 
 impl Metrics {
@@ -49,6 +63,7 @@ impl Metrics {
         let metrics = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(histogram),
+            in_flight: Family::default(),
         };
         registry.register(
             "proxy_requests",
@@ -60,7 +75,17 @@ impl Metrics {
             "Time until a member's answer began",
             metrics.durations.clone(),
         );
+        registry.register(
+            "apiserver_current_inflight_requests",
+            "Requests that count against the limits of those served at a time",
+            metrics.in_flight.clone(),
+        );
         metrics
+    }
+
+    pub(crate) fn in_flight(&self, request_kind: RequestKind) -> Gauge {
+        let label = InFlight { request_kind };
+        self.in_flight.get_or_create(&label).clone()
     }
 
     pub(crate) fn member(&self, cluster: &str) -> MemberMetrics {
@@ -73,6 +98,18 @@ impl Metrics {
             requests: self.requests.clone(),
             duration: self.durations.get_or_create(&label).clone(),
         }
+    }
+}
+
+// === impl RequestKind ===
+
+impl EncodeLabelValue for RequestKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        let text = match self {
+            Self::Mutating => "mutating",
+            Self::ReadOnly => "readOnly",
+        };
+        text.encode(encoder)
     }
 }
 

@@ -41,7 +41,7 @@ pub fn refusal(error: &Error) -> Refusal {
             reason,
         } => forbidden(user, attributes, reason),
         Error::Impersonate(message) => {
-            Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, *message)
+            Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, message.clone())
         }
         Error::MethodNotAllowed => Refusal {
             details: Some(RefusalDetails::default()),
@@ -55,6 +55,12 @@ pub fn refusal(error: &Error) -> Refusal {
             "API endpoint of cluster {cluster} should not be empty"
         )),
         Error::Path(error) => Refusal::from(*error),
+        Error::TooManyRequests => Refusal::caller(
+            StatusCode::TOO_MANY_REQUESTS,
+            Reason::TooManyRequests,
+            "Too many requests, please try again later.",
+        )
+        .blame(Fault::Caller, RETRY_AFTER),
         Error::UpgradeAnswer { cluster, code } => {
             let message = format!(
                 "cluster {cluster}: request: invalid upgrade response: status code {}",

@@ -10,10 +10,10 @@ use std::{
 use fleetgate_model::{Fault, Refusal};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use tower::{Layer, Service};
 
-use crate::{Error, refusal};
+use crate::{Error, audit_id, refusal};
 
 /// Applies [`Rescue`].
 #[derive(Clone, Debug)]
@@ -21,7 +21,8 @@ pub struct RescueLayer<F> {
     render: Arc<F>,
 }
 
-/// Answers each [`Error`] with what `render` makes of its [`Refusal`]. Never fails.
+/// Answers each [`Error`] with what `render` makes of its [`Refusal`]. Never fails. Tells every
+/// request and every answer its `Audit-Id`.
 #[derive(Clone, Debug)]
 pub struct Rescue<F, S> {
     render: Arc<F>,
@@ -34,7 +35,8 @@ struct Chain<'e>(&'e (dyn std::error::Error + 'static));
 // === impl RescueLayer ===
 
 impl<F> RescueLayer<F> {
-    /// A layer that renders refusals with `render`.
+    /// A layer that renders refusals with `render`: given the request, it makes what renders the
+    /// refusal of that request, in a form that its caller accepts.
     pub fn new(render: F) -> Self {
         Self {
             render: Arc::new(render),
@@ -53,9 +55,10 @@ impl<F, S> Layer<S> for RescueLayer<F> {
 
 // === impl Rescue ===
 
-impl<F, S> Service<Request<Body>> for Rescue<F, S>
+impl<F, R, S> Service<Request<Body>> for Rescue<F, S>
 where
-    F: Fn(&Refusal) -> Response<Body> + Send + Sync + 'static,
+    F: Fn(&Request<Body>) -> R,
+    R: FnOnce(&Refusal) -> Response<Body> + Send + 'static,
     S: Service<Request<Body>, Response = Response<Body>, Error = Error> + Clone + Send + 'static,
     S::Future: Send,
 {
@@ -67,30 +70,33 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let mut inner = self.inner.clone();
-        let render = Arc::clone(&self.render);
+        let id = audit_id::ensure(request.headers_mut());
+        let render = (self.render)(&request);
         Box::pin(async move {
             let answer = async {
                 std::future::poll_fn(|cx| inner.poll_ready(cx)).await?;
                 inner.call(request).await
             };
-            Ok(answer.await.unwrap_or_else(|error| {
+            let mut answer = answer.await.unwrap_or_else(|error| {
                 let refusal = refusal(&error);
-                log(&error, &refusal);
+                log(&error, &refusal, &id);
                 render(&refusal)
-            }))
+            });
+            audit_id::echo(answer.headers_mut(), id);
+            Ok(answer)
         })
     }
 }
 
-fn log(error: &Error, refusal: &Refusal) {
+fn log(error: &Error, refusal: &Refusal, id: &HeaderValue) {
     let code = refusal.code.as_u16();
     let error = Chain(error);
     match refusal.fault {
-        Fault::Caller => tracing::info!(code, %error, "request refused"),
-        Fault::Member => tracing::warn!(code, %error, "member not reached"),
-        Fault::Server => tracing::error!(code, %error, "request not served"),
+        Fault::Caller => tracing::info!(code, audit.id = ?id, %error, "request refused"),
+        Fault::Member => tracing::warn!(code, audit.id = ?id, %error, "member not reached"),
+        Fault::Server => tracing::error!(code, audit.id = ?id, %error, "request not served"),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Fifth stage: where to. A member, or this server's own API.
+//! Where to, at the end of the stages. A member, or this server's own API.
 
 use std::task::{Context, Poll};
 
 use fleetgate_apimachinery::request_info::{ProxyTarget, RequestInfo};
 use fleetgate_model::{Attributes, ClusterName, User};
 use fleetgate_stack::Body;
-use futures::future::{BoxFuture, FutureExt, ready};
+use futures::future::{Either, Ready, ready};
 use http::{Method, Request, Response};
 use tower::{Layer, Service};
 
@@ -70,13 +70,11 @@ impl<L: Clone, S> Layer<S> for RoutingLayer<L> {
 impl<L, S> Service<Authorized> for Routing<L, S>
 where
     L: Service<Authorized, Response = Response<Body>, Error = Error>,
-    L::Future: Send + 'static,
     S: Service<Routed, Response = Response<Body>, Error = Error>,
-    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+    type Future = Either<L::Future, Either<S::Future, Ready<Result<Response<Body>, Error>>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.local.poll_ready(cx) {
@@ -87,12 +85,12 @@ where
 
     fn call(&mut self, authorized: Authorized) -> Self::Future {
         if authorized.info().proxy.is_none() {
-            return self.local.call(authorized).boxed();
+            return Either::Left(self.local.call(authorized));
         }
-        match routed(authorized) {
-            Ok(routed) => self.inner.call(routed).boxed(),
-            Err(error) => ready(Err(error)).boxed(),
-        }
+        Either::Right(match routed(authorized) {
+            Ok(routed) => Either::Left(self.inner.call(routed)),
+            Err(error) => Either::Right(ready(Err(error))),
+        })
     }
 }
 

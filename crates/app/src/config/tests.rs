@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use fleetgate_proxy::ConstrainedImpersonation;
+
 use super::{Config, ConfigError};
 use crate::flags::{Asked, Flags};
 
@@ -101,4 +103,33 @@ fn an_encryption_configuration_is_checked_with_the_flags() {
             "--encryption-provider-config-automatic-reload: must be set with --encryption-provider-config",
         ],
     );
+}
+
+#[test]
+fn the_limits_of_requests_at_a_time_are_kubernetes_own_and_not_negative() {
+    let store = ["--storage-backend=embedded", "--data-dir=x"];
+    let limits = config(&store).expect("fine").in_flight;
+    assert_eq!((limits.reading, limits.mutating), (400, 200));
+    let flags = [
+        "--max-requests-inflight=-1",
+        "--max-mutating-requests-inflight=-1",
+    ];
+    refused(
+        &[store, flags].concat(),
+        &[
+            "--max-requests-inflight: can not be negative value",
+            "--max-mutating-requests-inflight: can not be negative value",
+        ],
+    );
+}
+
+#[test]
+fn constrained_impersonation_is_on_unless_its_gate_is_shut() {
+    let gate = |gate: &str| {
+        let args = ["--storage-backend=embedded", "--data-dir=x", gate];
+        config(&args).expect("fine").authz.constrained_impersonation
+    };
+    let shut = "--feature-gates=ConstrainedImpersonation=false";
+    assert_eq!(gate("--v=0"), ConstrainedImpersonation::Enabled);
+    assert_eq!(gate(shut), ConstrainedImpersonation::Disabled);
 }

@@ -60,7 +60,7 @@ fn unavailable() -> Result<Verdict, ReviewError> {
 #[tokio::test]
 async fn masters_may_do_everything_without_being_asked_about() {
     let (decision, asked) = authorize(unavailable(), &user(&["a", MASTERS]), &path("/x")).await;
-    assert_eq!((decision, asked), (Some(Decision::Allow), 0));
+    assert_eq!((decision, asked), (Some(Decision::allow()), 0));
     let (decision, asked) = authorize(unavailable(), &user(&["masters"]), &path("/x")).await;
     assert_eq!((decision, asked), (None, 1));
 }
@@ -68,7 +68,7 @@ async fn masters_may_do_everything_without_being_asked_about() {
 #[tokio::test]
 async fn an_open_path_is_open_to_everybody_but_never_a_resource() {
     let (decision, asked) = authorize(unavailable(), &User::anonymous(), &path("/healthz")).await;
-    assert_eq!((decision, asked), (Some(Decision::Allow), 0));
+    assert_eq!((decision, asked), (Some(Decision::allow()), 0));
     let resource = Some(Resource::default());
     let disguised = Attributes {
         resource,
@@ -85,7 +85,7 @@ async fn the_host_decides_about_the_rest() {
         ..Verdict::default()
     };
     let (decision, _) = authorize(Ok(allow), &user(&[]), &path("/x")).await;
-    assert_eq!(decision, Some(Decision::Allow));
+    assert_eq!(decision, Some(Decision::allow()));
 
     let reason = "not you".to_owned();
     let no_opinion = Verdict {

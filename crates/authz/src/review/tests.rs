@@ -138,7 +138,7 @@ async fn the_same_question_at_the_same_time_is_asked_once() {
     let all = join_all((0..100).map(|_| ask(&reviews, &user, &attributes))).await;
     assert!(
         all.iter()
-            .all(|answer| matches!(answer, Ok(Decision::Allow)))
+            .all(|answer| matches!(answer, Ok(Decision::Allow { .. })))
     );
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
@@ -153,7 +153,7 @@ async fn one_who_goes_away_leaves_the_question_to_the_others() {
         assert!(waited.is_err());
     };
     let ((), answer) = tokio::join!(impatient, ask(&reviews, &user, &attributes));
-    assert_eq!(answer.expect("answered"), Decision::Allow);
+    assert_eq!(answer.expect("answered"), Decision::allow());
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 

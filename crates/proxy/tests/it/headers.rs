@@ -56,6 +56,7 @@ async fn a_member_sees_the_callers_name_and_no_claim_of_the_caller() {
     names.sort_unstable();
     let want = [
         "accept",
+        "audit-id",
         "authorization",
         "host",
         "impersonate-group",
@@ -159,4 +160,32 @@ async fn an_answers_headers_come_back_but_for_those_of_its_connection() {
     ];
     assert_eq!(seen, want);
     assert_eq!(text(answer).await, "slow down");
+}
+
+#[tokio::test]
+async fn a_request_has_one_id_for_its_caller_and_its_member() {
+    let member = FakeMember::plain().echo().await;
+    let world = World::of(&member);
+    let mut named = request(Method::GET, "/api");
+    named.headers_mut().extend(headers(&[("audit-id", "mine")]));
+    let answer = world.send(named).await;
+    assert_eq!(answer.headers()["audit-id"], "mine");
+    let mut empty = request(Method::GET, "/api");
+    empty.headers_mut().extend(headers(&[("audit-id", "")]));
+    for unnamed in [empty, request(Method::GET, "/api")] {
+        let answer = world.send(unnamed).await;
+        let id = answer.headers()["audit-id"].to_str().expect("text");
+        assert_eq!(id.len(), 36, "{id}");
+        let received = member.received();
+        let seen = &received.last().expect("sent").headers["audit-id"];
+        assert_eq!(seen, id);
+    }
+    assert_eq!(seen(&member.received()[0], &["audit-id"]), ["mine"]);
+    // Refusals have one too.
+    let mut refused = request(Method::GET, "/api");
+    let bearer = HeaderValue::from_static("Bearer denied");
+    refused.headers_mut().insert("authorization", bearer);
+    let answer = world.send(refused).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(answer.headers().contains_key("audit-id"));
 }

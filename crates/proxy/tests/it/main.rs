@@ -7,6 +7,7 @@
 mod clusters;
 mod headers;
 mod impersonation;
+mod in_flight;
 mod paths;
 mod refusals;
 mod streaming;

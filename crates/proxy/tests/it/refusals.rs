@@ -1,6 +1,10 @@
 //! What a caller is told instead of a member's answer, and what only the log is.
 
-use std::{cell::RefCell, io, sync::Arc};
+use std::{
+    cell::RefCell,
+    io,
+    sync::{Arc, Once},
+};
 
 use fleetgate_model::{CredentialsError, Hop, SecretRef, UpstreamError};
 use fleetgate_testkit::FakeMember;
@@ -205,9 +209,7 @@ async fn all_clusters_at_once_are_no_cluster_yet() {
 
 #[tokio::test]
 async fn the_log_has_the_whole_chain_and_the_caller_has_not() {
-    // For all tests: what a thread logs may otherwise depend on what another did before.
-    let subscriber = tracing_subscriber::fmt().with_writer(Log).json();
-    tracing::subscriber::set_global_default(subscriber.finish()).expect("the only one");
+    Log::start();
     let world = failed(Hop::Connect, Some("connection refused"));
     let body = text(world.get("/api").await).await;
     assert!(!body.contains("10.1.2.3"), "{body}");
@@ -231,9 +233,49 @@ async fn the_log_has_the_whole_chain_and_the_caller_has_not() {
     );
 }
 
+#[tokio::test]
+async fn the_log_knows_who_acts_for_whom_and_why_that_is_allowed() {
+    Log::start();
+    let member = FakeMember::plain().echo().await;
+    let world = World::of(&member);
+    let mut acting = request(Method::GET, "/api");
+    let headers = acting.headers_mut();
+    headers.insert("impersonate-user", HeaderValue::from_static("root"));
+    headers.insert("audit-id", HeaderValue::from_static("a1"));
+    assert_eq!(world.send(acting).await.status(), StatusCode::OK);
+    let text = Log::text();
+    let line = text
+        .lines()
+        .find(|line| line.contains("request authorized"));
+    let line: Value = serde_json::from_str(line.expect("a line")).expect("JSON");
+    let want = json!({
+        "message": "request authorized",
+        "audit.id": "\"a1\"",
+        "user.name": "root",
+        "impersonator.name": "jane",
+        "impersonator.constraint": "impersonate:user-info",
+        "request.verb": "get",
+        "request.path": "/apis/cluster.karmada.io/v1alpha1/clusters/m/proxy/api",
+        "authorization.decision": "allow",
+        "authorization.reason": "of the test",
+    });
+    assert_eq!(line["fields"], want);
+}
+
 // === impl Log ===
 
 impl Log {
+    /// Starts the log, for all tests: what a thread logs may otherwise depend on what another did
+    /// before.
+    fn start() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_writer(Self).json();
+            let subscriber = subscriber.with_max_level(tracing::Level::DEBUG);
+            tracing::subscriber::set_global_default(subscriber.finish()).expect("the only one");
+        });
+    }
+
     fn text() -> String {
         LOGGED.with_borrow(|logged| String::from_utf8(logged.clone()).expect("text"))
     }

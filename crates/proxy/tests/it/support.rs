@@ -17,8 +17,9 @@ use fleetgate_model::{
     Decision, Member, Refusal, Target, ToMember, UpstreamError, User,
 };
 use fleetgate_proxy::{
-    AttributionLayer, AuthenticationLayer, AuthorizationLayer, Authorized, Clusters, Config,
-    ImpersonationLayer, Metrics, RescueLayer, Retain, RoutingLayer,
+    Attribution, Authentication, Authorization, Authorized, Clusters, Config,
+    ConstrainedImpersonation, Impersonation, InFlightLayer, InFlightLimits, Metrics, RescueLayer,
+    Retain, RoutingLayer, Stage, StageLayer,
 };
 use fleetgate_stack::{Body, NewService, Tasks};
 use fleetgate_testkit::FakeMember;
@@ -36,6 +37,9 @@ pub(crate) use served::{Served, chunk};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The way to the member in every test.
 pub(crate) const PROXY: &str = "/apis/cluster.karmada.io/v1alpha1/clusters/m/proxy";
+
+/// The extra that names the node of a service account; `n1` in every test.
+const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 
 /// The stack, and what its ports answer.
 pub(crate) struct World {
@@ -90,6 +94,20 @@ impl World {
         Self::new("https://member.test", Tasks::default(), new_upstream)
     }
 
+    /// The same, with these limits and without the narrow ways to act as another.
+    pub(crate) fn narrow<F>(limits: InFlightLimits, answer: F) -> Self
+    where
+        F: Fn(ToMember<Body>) -> BoxFuture<'static, Result<Response<Body>, UpstreamError>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let new_upstream = move |_: Target| service_fn(answer.clone());
+        let rules = (limits, ConstrainedImpersonation::Disabled);
+        Self::with(rules, "https://member.test", Tasks::default(), new_upstream)
+    }
+
     pub(crate) fn new<N, S>(endpoint: &str, tasks: Tasks, new_upstream: N) -> Self
     where
         N: NewService<Target, Service = S> + Send + Sync + 'static,
@@ -100,11 +118,35 @@ impl World {
             + 'static,
         S::Future: Send,
     {
+        let limits = InFlightLimits {
+            reading: 400,
+            mutating: 200,
+        };
+        let rules = (limits, ConstrainedImpersonation::Enabled);
+        Self::with(rules, endpoint, tasks, new_upstream)
+    }
+
+    fn with<N, S>(
+        (limits, constrained): (InFlightLimits, ConstrainedImpersonation),
+        endpoint: &str,
+        tasks: Tasks,
+        new_upstream: N,
+    ) -> Self
+    where
+        N: NewService<Target, Service = S> + Send + Sync + 'static,
+        S: Service<ToMember<Body>, Response = Response<Body>, Error = UpstreamError>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+    {
         let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
         let config = Config {
             request_timeout: Duration::from_secs(60),
             tasks: tasks.clone(),
-            metrics: Metrics::register(&mut registry),
+            metrics: metrics.clone(),
         };
         let ports = Arc::new(Ports {
             allow: ArcSwap::from_pointee((|_, _| true) as fn(&User, &Attributes) -> bool),
@@ -114,12 +156,14 @@ impl World {
             asked: Mutex::default(),
         });
         let clusters = clusters(config, &ports, new_upstream);
+        let who = Authentication::new(authenticate)
+            .then(Attribution)
+            .then(Impersonation::new(authorizer(&ports), constrained));
         let stack = ServiceBuilder::new()
-            .layer(RescueLayer::new(render))
-            .layer(AuthenticationLayer::new(authenticate))
-            .layer(AttributionLayer)
-            .layer(ImpersonationLayer::new(authorizer(&ports)))
-            .layer(AuthorizationLayer::new(authorizer(&ports)))
+            .layer(RescueLayer::new(|_: &Request<Body>| render))
+            .layer(StageLayer::new(who))
+            .layer(InFlightLayer::new(limits, &metrics))
+            .layer(StageLayer::new(Authorization::new(authorizer(&ports))))
             .layer(RoutingLayer::new(service_fn(local)))
             .service(clusters.clone());
         let ended = clusters.clone();
@@ -255,7 +299,10 @@ fn authenticate(parts: &mut Parts) -> futures::future::Ready<Result<User, Authen
             name: name.to_owned(),
             uid: "u1".to_owned(),
             groups: vec!["dev".to_owned(), "system:authenticated".to_owned()],
-            extra: vec![("scopes".to_owned(), vec!["all".to_owned()])],
+            extra: vec![match name.starts_with("system:serviceaccount:") {
+                true => (NODE_NAME.to_owned(), vec!["n1".to_owned()]),
+                false => ("scopes".to_owned(), vec!["all".to_owned()]),
+            }],
         }),
     })
 }
@@ -280,7 +327,9 @@ fn authorizer(
         futures::future::ready(match user.name.as_str() {
             "unasked-about" => Err(AuthorizeError("host 10.1.1.1".into())),
             "denied" => Ok(Decision::Deny { reason }),
-            _ if (**ports.allow.load())(user, asked) => Ok(Decision::Allow),
+            _ if (**ports.allow.load())(user, asked) => Ok(Decision::Allow {
+                reason: "of the test".to_owned(),
+            }),
             _ => Ok(Decision::Deny { reason }),
         })
     })

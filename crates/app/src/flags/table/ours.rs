@@ -3,7 +3,7 @@
 use super::flag;
 use crate::flags::{
     Flag,
-    Kind::{Bool, Duration, Text},
+    Kind::{Bool, Duration, Int, Text},
 };
 
 /// What karmada-aggregated-apiserver does not have.
@@ -15,6 +15,18 @@ pub(in crate::flags) const OURS: &[Flag] = &[
         "Send tokens to members whose endpoint is plain http.",
     ),
     flag("data-dir", Text, "", "Folder of the embedded store."),
+    flag(
+        "max-mutating-requests-inflight",
+        Int,
+        "200",
+        "How many requests that change something are served at a time; 0 for any number.",
+    ),
+    flag(
+        "max-requests-inflight",
+        Int,
+        "400",
+        "How many requests that change nothing are served at a time; 0 for any number.",
+    ),
     flag(
         "member-connect-timeout",
         Duration,

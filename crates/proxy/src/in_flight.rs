@@ -1,0 +1,152 @@
+//! How many requests are served at a time: those that read and those that change apart.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use fleetgate_model::{Attributes, MASTERS};
+use fleetgate_stack::{Body, GuardedBody};
+use futures::future::BoxFuture;
+use http::Response;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Layer, Service};
+
+use crate::{Error, Metrics, impersonate::Acting, metrics::RequestKind};
+
+/// How many requests that do not last are served at a time, as kube-apiserver limits them.
+#[derive(Clone, Copy, Debug)]
+pub struct InFlightLimits {
+    /// Requests to get, list or watch; no limit if 0.
+    pub reading: usize,
+    /// All other requests; no limit if 0.
+    pub mutating: usize,
+}
+
+/// Applies [`InFlight`].
+#[derive(Clone, Debug)]
+pub struct InFlightLayer {
+    reading: Option<Places>,
+    mutating: Option<Places>,
+}
+
+/// Refuses requests beyond the limits at once, with 429: nothing waits here. What lasts is not
+/// counted, and members of `system:masters` are served in any case. A request is counted until its
+/// answer was read to the end.
+#[derive(Clone, Debug)]
+pub struct InFlight<S> {
+    limits: InFlightLayer,
+    inner: S,
+}
+
+#[derive(Clone, Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    taken: Gauge,
+}
+
+/// Counts a request for as long as it lives.
+struct Place {
+    taken: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+// === impl InFlightLayer ===
+
+impl InFlightLayer {
+    /// A layer that keeps to `limits` and shows in `metrics` how much of them is used.
+    pub fn new(limits: InFlightLimits, metrics: &Metrics) -> Self {
+        let places = |limit, kind| {
+            let free = Arc::new(Semaphore::new(limit));
+            let taken = metrics.in_flight(kind);
+            (limit > 0).then_some(Places { free, taken })
+        };
+        Self {
+            reading: places(limits.reading, RequestKind::ReadOnly),
+            mutating: places(limits.mutating, RequestKind::Mutating),
+        }
+    }
+
+    fn places(&self, asked: &Attributes) -> Option<&Places> {
+        if asked.long_running {
+            return None;
+        }
+        match asked.verb.as_str() {
+            "get" | "list" | "watch" => self.reading.as_ref(),
+            _ => self.mutating.as_ref(),
+        }
+    }
+
+    /// The place of `acting`, if it needs one and one is free.
+    fn enter(&self, acting: &Acting) -> Result<Option<Place>, Error> {
+        let Some(places) = self.places(&acting.info().attributes) else {
+            return Ok(None);
+        };
+        match places.take() {
+            None if !acting.user().is_in(MASTERS) => Err(Error::TooManyRequests),
+            place => Ok(place),
+        }
+    }
+}
+
+impl<S> Layer<S> for InFlightLayer {
+    type Service = InFlight<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let limits = self.clone();
+        InFlight { limits, inner }
+    }
+}
+
+// === impl InFlight ===
+
+impl<S> Service<Acting> for InFlight<S>
+where
+    S: Service<Acting, Response = Response<Body>, Error = Error>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, acting: Acting) -> Self::Future {
+        let place = match self.limits.enter(&acting) {
+            Ok(place) => place,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let answer = self.inner.call(acting);
+        Box::pin(async move {
+            let answer = answer.await?;
+            Ok(match place {
+                None => answer,
+                Some(place) => answer.map(|body| Body::new(GuardedBody::new(body, place))),
+            })
+        })
+    }
+}
+
+// === impl Places ===
+
+impl Places {
+    fn take(&self) -> Option<Place> {
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        self.taken.inc();
+        Some(Place {
+            taken: self.taken.clone(),
+            _permit: permit,
+        })
+    }
+}
+
+// === impl Place ===
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.taken.dec();
+    }
+}

@@ -1,0 +1,184 @@
+//! No more requests are served at a time than the limits say.
+
+use std::sync::Arc;
+
+use fleetgate_model::{ToMember, UpstreamError};
+use fleetgate_proxy::InFlightLimits;
+use fleetgate_stack::Body;
+use futures::{FutureExt, future::BoxFuture};
+use http::{Method, Request, Response, StatusCode, header::AUTHORIZATION};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::support::{World, request, text};
+
+/// A member that says when a request has come and answers when told.
+#[derive(Clone)]
+struct Slow {
+    came: mpsc::UnboundedSender<()>,
+    answer: Arc<Semaphore>,
+}
+
+/// A world with such a member, and limits of 2 and 1.
+struct Busy {
+    world: World,
+    came: mpsc::UnboundedReceiver<()>,
+    answer: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+// === impl Slow ===
+
+impl Slow {
+    fn answer(
+        self,
+        _: ToMember<Body>,
+    ) -> BoxFuture<'static, Result<Response<Body>, UpstreamError>> {
+        async move {
+            self.came.send(()).expect("the test waits");
+            let permit = self.answer.acquire().await.expect("never closed");
+            permit.forget();
+            Ok(Response::new(Body::full("done")))
+        }
+        .boxed()
+    }
+}
+
+// === impl Busy ===
+
+impl Busy {
+    fn new(reading: usize, mutating: usize) -> Self {
+        let (told, came) = mpsc::unbounded_channel();
+        let answer = Arc::new(Semaphore::new(0));
+        let slow = Slow {
+            came: told,
+            answer: Arc::clone(&answer),
+        };
+        let limits = InFlightLimits { reading, mutating };
+        let world = World::narrow(limits, move |sent| slow.clone().answer(sent));
+        Self {
+            world,
+            came,
+            answer,
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Sends `request`, and returns when the member has it.
+    async fn send(&mut self, request: Request<Body>) -> tokio::task::JoinHandle<Response<Body>> {
+        let answer = self.world.stack.clone().oneshot(request);
+        let answer = self
+            .tasks
+            .spawn(answer.map(|answer| answer.expect("never fails")));
+        self.came.recv().await.expect("the member lives");
+        answer
+    }
+
+    /// How many requests count, as the metric shows it.
+    fn counted(&self, kind: &str) -> String {
+        let name = format!("apiserver_current_inflight_requests{{request_kind=\"{kind}\"}} ");
+        let line = self.world.metric(&name);
+        line.strip_prefix(&name).expect("the start").to_owned()
+    }
+}
+
+async fn check_refused(world: &World, request: Request<Body>) {
+    let answer = world.send(request).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.headers()["retry-after"], "1");
+    let body = text(answer).await;
+    assert!(body.contains("TooManyRequests"), "{body}");
+    assert!(body.contains("Too many requests, please try again later."));
+}
+
+fn get() -> Request<Body> {
+    request(Method::GET, "/api/v1/pods")
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_refused_before_anybody_is_asked() {
+    let mut busy = Busy::new(2, 1);
+    let first = busy.send(get()).await;
+    let _second = busy.send(get()).await;
+    assert_eq!(busy.counted("readOnly"), "2");
+    let asked = busy.world.asked();
+    check_refused(&busy.world, get()).await;
+    assert_eq!(busy.world.asked(), asked);
+
+    // Counted until the answer was read: its head alone frees nothing.
+    busy.answer.add_permits(1);
+    let answer = first.await.expect("no panic");
+    check_refused(&busy.world, get()).await;
+    assert_eq!(text(answer).await, "done");
+    assert_eq!(busy.counted("readOnly"), "1");
+    busy.send(get()).await;
+}
+
+#[tokio::test]
+async fn reading_and_changing_are_counted_apart() {
+    let mut busy = Busy::new(1, 1);
+    let _reading = busy.send(get()).await;
+    let _mutating = busy.send(request(Method::POST, "/api/v1/pods")).await;
+    assert_eq!(busy.counted("mutating"), "1");
+    check_refused(&busy.world, get()).await;
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        check_refused(&busy.world, request(method, "/api/v1/pods")).await;
+    }
+    // No resource, and so the verb is the method: `head`, which Kubernetes counts as a change.
+    check_refused(&busy.world, local(Method::HEAD, "jane")).await;
+}
+
+#[tokio::test]
+async fn what_lasts_is_not_counted() {
+    let mut busy = Busy::new(1, 1);
+    let watch = || request(Method::GET, "/api/v1/pods?watch=true");
+    let logs = || request(Method::GET, "/api/v1/namespaces/n/pods/p/log");
+    let _first = busy.send(watch()).await;
+    assert_eq!(busy.counted("readOnly"), "0");
+    let _second = busy.send(get()).await;
+    let _third = busy.send(watch()).await;
+    let _fourth = busy.send(logs()).await;
+    check_refused(&busy.world, get()).await;
+}
+
+#[tokio::test]
+async fn masters_are_always_served_and_who_acts_as_another_counts_as_that_other() {
+    let mut busy = Busy::new(1, 1);
+    let _first = busy.send(get()).await;
+    let acting = |group: &str| {
+        let mut request = get();
+        let headers = request.headers_mut();
+        headers.insert("impersonate-user", "root".parse().expect("a value"));
+        headers.insert("impersonate-group", group.parse().expect("a value"));
+        request
+    };
+    busy.send(acting("system:masters")).await;
+    assert_eq!(busy.counted("readOnly"), "1");
+    check_refused(&busy.world, acting("others")).await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_frees_its_place() {
+    let mut busy = Busy::new(1, 1);
+    let first = busy.send(get()).await;
+    first.abort();
+    assert!(first.await.expect_err("aborted").is_cancelled());
+    assert_eq!(busy.counted("readOnly"), "0");
+    busy.send(get()).await;
+}
+
+#[tokio::test]
+async fn no_limit_means_no_limit() {
+    let mut busy = Busy::new(0, 0);
+    for _ in 0..20 {
+        busy.send(get()).await;
+        busy.send(request(Method::POST, "/api")).await;
+    }
+}
+
+fn local(method: Method, token: &str) -> Request<Body> {
+    let request = Request::builder().method(method).uri("/version");
+    let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    request.body(Body::empty()).expect("a request")
+}
