@@ -265,7 +265,9 @@ async fn what_cannot_be_read_is_told_and_not_left_out() {
         provider("aesgcm", "k", 1)
     ));
     fixture.encryption.exchange(both);
-    let end = watch.next().await;
+    let patience = std::time::Duration::from_secs(60);
+    let end = tokio::time::timeout(patience, watch.next()).await;
+    let end = end.expect("the watch ends");
     assert!(
         matches!(end, Some(Err(StoreError::Compacted { revision: 3 }))),
         "{end:?}"

@@ -295,6 +295,7 @@ async fn servers_share_the_work_of_compaction() {
     let old = create(&store, "/n/a", "1").await;
     let new = update(&store, "/n/a", "2", old).await;
     let interval = Duration::from_millis(200);
+    let since = tokio::time::Instant::now();
     let forgotten = async {
         while store
             .range(Range::key("/n/a").at_revision(old))
@@ -324,6 +325,10 @@ async fn servers_share_the_work_of_compaction() {
         .parse()
         .unwrap();
     assert!(said >= new, "compacted at {said}");
+    // One of them wins each round.
+    let rounds = since.elapsed().as_millis() / interval.as_millis();
+    let wins = u128::try_from(race.version).unwrap();
+    assert!(wins <= rounds + 1, "{wins} wins in {rounds} rounds");
 }
 
 #[tokio::test]
