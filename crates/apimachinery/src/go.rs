@@ -124,6 +124,57 @@ pub fn is_print(c: char) -> bool {
         || matches!(c, '\'' | '"' | '\\')
 }
 
+/// The bytes that `text` stands for in URL-safe base64 without padding, as Go's `RawURLEncoding`
+/// reads it: line breaks are passed over, and the bits that are left at the end may be any.
+///
+/// # Errors
+/// Where `text` is wrong, in Go's words.
+pub fn decode_base64_url(text: &str) -> Result<Vec<u8>, Base64Error> {
+    let mut out = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for (at, byte) in text.bytes().enumerate() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            b'\r' | b'\n' => continue,
+            _ => return Err(Base64Error { at }),
+        };
+        bits = (bits << 6 | u32::from(value)) & 0xffff;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.extend((bits >> count).to_be_bytes().last());
+        }
+    }
+    // A single character is no byte.
+    if count == 6 {
+        return Err(Base64Error { at: text.len() - 1 });
+    }
+    Ok(out)
+}
+
+/// What is no base64; the text is Go's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("illegal base64 data at input byte {at}")]
+pub struct Base64Error {
+    at: usize,
+}
+
+/// What Go's JSON decoder calls the type of `value`.
+pub const fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "array",
+        Value::Bool(_) => "bool",
+        Value::Null => "null",
+        Value::Number(_) => "number",
+        Value::Object(_) => "object",
+        Value::String(_) => "string",
+    }
+}
+
 fn escape(out: &mut String, c: char) {
     let code = u32::from(c);
     let written = match code {
@@ -138,11 +189,29 @@ fn escape(out: &mut String, c: char) {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{print, print_as_text, quote};
+    use super::{decode_base64_url, print, print_as_text, quote};
 
     #[track_caller]
     fn check(text: &str, want: &str) {
         assert_eq!(quote(text), want);
+    }
+
+    #[test]
+    fn base64_is_read_as_go_reads_it() {
+        let check = |text: &str, want: Result<&str, &str>| {
+            let got = decode_base64_url(text).map_err(|error| error.to_string());
+            let want = want.map(|text| text.as_bytes().to_vec());
+            assert_eq!(got, want.map_err(str::to_owned), "{text:?}");
+        };
+        check("", Ok(""));
+        check("YQ", Ok("a"));
+        check("YR", Ok("a"));
+        check("YW\nJj", Ok("abc"));
+        check("YWJj", Ok("abc"));
+        check("x", Err("illegal base64 data at input byte 0"));
+        check("YWJjx", Err("illegal base64 data at input byte 4"));
+        check("a===", Err("illegal base64 data at input byte 1"));
+        check("!!", Err("illegal base64 data at input byte 0"));
     }
 
     #[test]

@@ -11,6 +11,11 @@ pub use self::openapi::{DocumentFormat, OpenApi, negotiate_openapi};
 /// The types that bodies are said to be read in, in Kubernetes' order. Protobuf is named, as
 /// Karmada names it, though no resource here has one.
 const MEDIA_TYPES: [&str; 3] = [JSON, YAML, PROTOBUF];
+/// The types that watches are said to be given in.
+const STREAMS: [&str; 2] = [
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
 const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
@@ -135,48 +140,66 @@ pub fn pretty(parameter: Option<&str>, user_agent: &str) -> Pretty {
 /// protobuf form; Kubernetes' own server fails there.
 ///
 /// # Errors
-/// [`NotAcceptable`] if no clause of `accept` can be met.
+/// [`NotAcceptable`] if no clause of `accept` can be met, or the first that can is not for streams
+/// where there is a stream to give.
 pub fn negotiate(accept: &str, pretty: Pretty, offer: Offer<'_>) -> Result<Output, NotAcceptable> {
     let clauses = clauses(accept);
     let met = clauses.iter().find_map(|clause| {
         let view = clause.view()?;
-        let format = clause
-            .formats(&[Format::Json, Format::Yaml])
-            .find(|format| {
-                let streams = offer != Offer::Watch || *format == Format::Json;
-                let shows = !matches!(view, View::PartialList(_)) || offer != Offer::Watch;
-                streams && shows
-            })?;
+        let format = clause.formats(&[Format::Json, Format::Yaml]).next()?;
         Some(Output {
             format: clause.prettify(format, pretty),
             view,
         })
     });
-    met.ok_or_else(|| {
-        let is_protobuf = clauses
-            .iter()
-            .any(|clause| clause.is(PROTOBUF) && clause.view().is_some());
-        match offer {
-            Offer::Object { version, kind } if is_protobuf => {
-                let status = Status::failure(
-                    406,
-                    "NotAcceptable",
-                    format!(
-                        "object *{version}.{kind} does not implement the protobuf marshalling \
-                     interface and cannot be encoded to a protobuf message"
-                    ),
-                );
-                NotAcceptable {
-                    status,
-                    format: StatusFormat::Protobuf,
-                }
-            }
-            Offer::Object { .. } => refuse(&MEDIA_TYPES),
-            Offer::Watch => refuse(&[
-                "application/json;stream=watch",
-                "application/vnd.kubernetes.protobuf;stream=watch",
-            ]),
+    match (met, offer) {
+        (Some(output), Offer::Watch) if output.format == Format::Yaml => {
+            let mut refused = refuse(&STREAMS);
+            refused.format = StatusFormat::Object(output.format);
+            Err(refused)
         }
+        (Some(output), Offer::Object { .. } | Offer::Watch) => Ok(output),
+        (None, Offer::Object { version, kind }) if accepts_protobuf(&clauses) => {
+            let status = Status::failure(
+                406,
+                "NotAcceptable",
+                format!(
+                    "object *{version}.{kind} does not implement the protobuf marshalling \
+                     interface and cannot be encoded to a protobuf message"
+                ),
+            );
+            Err(NotAcceptable {
+                status,
+                format: StatusFormat::Protobuf,
+            })
+        }
+        (None, Offer::Object { .. } | Offer::Watch) => Err(refuse(&MEDIA_TYPES)),
+    }
+}
+
+fn accepts_protobuf(clauses: &[accept::Clause<'_>]) -> bool {
+    clauses
+        .iter()
+        .any(|clause| clause.is(PROTOBUF) && clause.view().is_some())
+}
+
+/// Refuses what names none of the types of a path in full, nor anything as `*/*`: the first thing
+/// that Kubernetes looks at, before it reads `accept` in earnest. `offer` is what a GET of the path
+/// can be, an [`Offer::Watch`] where that may be a stream.
+///
+/// # Errors
+/// 406.
+pub fn check_representation(accept: &str, offer: Offer<'_>) -> Result<(), Status> {
+    let is_named = |clause: &str| {
+        let range = clause.split(';').next().unwrap_or_default().trim();
+        range == "*/*" || MEDIA_TYPES.contains(&range)
+    };
+    if accept.is_empty() || accept.split(',').any(is_named) {
+        return Ok(());
+    }
+    Err(match offer {
+        Offer::Object { .. } => Status::no_representation(&MEDIA_TYPES),
+        Offer::Watch => Status::no_representation(&[&MEDIA_TYPES[..], &STREAMS].concat()),
     })
 }
 
@@ -227,11 +250,24 @@ pub fn negotiate_discovery(
 /// # Errors
 /// 415 for types that are not read.
 pub fn input(content_type: &str) -> Result<Input, Status> {
+    let has_parameters = content_type.split(';').skip(1).all(is_parameter);
     match essence(content_type).as_str() {
-        "" | JSON => Ok(Input::Json),
-        YAML => Ok(Input::Yaml),
+        "" | JSON if has_parameters => Ok(Input::Json),
+        YAML if has_parameters => Ok(Input::Yaml),
         _ => Err(Status::unsupported_media_type(&MEDIA_TYPES)),
     }
+}
+
+/// Whether `text` is a parameter as Go's `mime` reads it; nothing behind the last `;` is none too
+/// many.
+fn is_parameter(text: &str) -> bool {
+    let is_token = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?=".contains(c);
+    let text = text.trim();
+    let named = text.split_once('=').is_some_and(|(name, _)| {
+        let name = name.trim_end();
+        !name.is_empty() && name.chars().all(is_token)
+    });
+    text.is_empty() || named
 }
 
 /// A media type without its parameters, in lower case.

@@ -1,6 +1,7 @@
 //! The options of list, watch, get and writes, from a query or a body, refused as Kubernetes
 //! refuses them.
 
+mod delete;
 mod list;
 mod write;
 
@@ -10,11 +11,9 @@ use crate::{
 };
 
 pub use self::{
-    list::{GetOptions, ListOptions, ListVerb, ResourceVersion, ResourceVersionMatch},
-    write::{
-        CreateOptions, DeleteOptions, DryRun, FieldValidation, PatchOptions, Preconditions,
-        Propagation, UpdateOptions,
-    },
+    delete::{DeleteOptions, Preconditions, Propagation},
+    list::{GetOptions, ListOptions, ResourceVersion, ResourceVersionMatch},
+    write::{CreateOptions, DryRun, FieldValidation, PatchOptions, UpdateOptions},
 };
 
 /// The group that options are of.

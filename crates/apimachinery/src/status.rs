@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::meta::ListMeta;
 
-/// `metav1.Status`, without the metadata that a status of ours never has.
+/// `metav1.Status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Wire", from = "Wire")]
 pub struct Status {
@@ -20,6 +20,9 @@ pub struct Status {
     pub details: Option<Box<StatusDetails>>,
     /// HTTP status; 0 on success.
     pub code: u16,
+    /// `metadata.continue`, of a list that cannot go on as it began: where it may go on all the
+    /// same. Empty in all other cases.
+    pub continue_token: String,
 }
 
 /// `status` of a Status.
@@ -108,6 +111,7 @@ impl Status {
             reason: reason.into(),
             details: None,
             code,
+            continue_token: String::new(),
         }
     }
 
@@ -153,11 +157,15 @@ impl From<Status> for Wire {
             reason,
             details,
             code,
+            continue_token,
         } = status;
         Self {
             kind: "Status".to_owned(),
             api_version: "v1".to_owned(),
-            metadata: ListMeta::default(),
+            metadata: ListMeta {
+                continue_token,
+                ..ListMeta::default()
+            },
             status: outcome,
             message,
             reason,
@@ -175,6 +183,7 @@ impl From<Wire> for Status {
             reason,
             details,
             code,
+            metadata,
             ..
         } = wire;
         Self {
@@ -183,6 +192,7 @@ impl From<Wire> for Status {
             reason,
             details,
             code,
+            continue_token: metadata.continue_token,
         }
     }
 }

@@ -48,8 +48,7 @@ pub struct Table {
 pub struct Row {
     /// One scalar per column.
     pub cells: Vec<Value>,
-    /// The object, or its metadata, or nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The object, or its metadata, or nothing, which is written as `null`.
     pub object: Option<Value>,
 }
 

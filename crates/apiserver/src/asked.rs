@@ -8,8 +8,8 @@ use fleetgate_apimachinery::{
 use fleetgate_model::{Attributes, Resource, User};
 use fleetgate_stack::Body;
 use http::{
-    HeaderMap, HeaderName, Request,
-    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+    HeaderMap, HeaderName, Method, Request,
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT},
     request::Parts,
 };
 use sync_wrapper::SyncWrapper;
@@ -28,6 +28,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     accept: String,
+    accept_encoding: String,
     pretty: Pretty,
     is_long_running: bool,
 }
@@ -75,6 +76,10 @@ impl Asked {
         self.attributes.verb.as_str()
     }
 
+    pub(crate) const fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
     /// The path that was authorized.
     pub(crate) fn path(&self) -> &str {
         &self.attributes.path
@@ -107,6 +112,7 @@ impl Asked {
         let query = self.query();
         Answer {
             accept: header(&self.parts.headers, ACCEPT).to_owned(),
+            accept_encoding: header(&self.parts.headers, ACCEPT_ENCODING).to_owned(),
             pretty: negotiation::pretty(query.first("pretty"), self.user_agent()),
             is_long_running: self.attributes.long_running,
         }
@@ -123,6 +129,16 @@ impl Asked {
 impl Answer {
     pub(crate) const fn is_long_running(&self) -> bool {
         self.is_long_running
+    }
+
+    /// The encodings of the answer that are accepted, as the caller writes them.
+    pub(crate) fn accept_encoding(&self) -> &str {
+        &self.accept_encoding
+    }
+
+    /// Refuses to answer in any way, where none of the types of the path is accepted.
+    pub(crate) fn check_representation(&self, offer: Offer<'_>) -> Result<(), Status> {
+        negotiation::check_representation(&self.accept, offer)
     }
 
     /// How to answer with `offer`.

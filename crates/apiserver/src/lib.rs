@@ -5,6 +5,7 @@
 
 mod asked;
 mod body;
+mod compress;
 #[cfg(test)]
 mod golden_tests;
 pub mod health;

@@ -1,6 +1,7 @@
 //! The verbs of one resource over its registry.
 
 mod apply;
+mod list_body;
 mod read;
 mod view;
 mod watch;
@@ -9,13 +10,14 @@ mod write;
 use std::{fmt, sync::Arc};
 
 use fleetgate_apimachinery::{
-    decode::Expected, patch::is_apply, schema::GroupVersion, status::Status, table::Printer,
+    decode::Expected, negotiation::Offer, patch::is_apply, schema::GroupVersion, status::Status,
+    table::Printer,
 };
 use fleetgate_model::{Attributes, Refusal, User};
 use fleetgate_registry::{Part, Registry, Strategy};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
-use http::Response;
+use http::{Method, Response};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -35,6 +37,39 @@ pub struct Resource<S: Strategy> {
     may_also: MayAlso,
     /// Ends watches.
     ending: CancellationToken,
+}
+
+/// What can be done with a part of an object, or with the collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Create,
+    Delete,
+    DeleteCollection,
+    Get,
+    List,
+    Patch,
+    Update,
+    Watch,
+}
+
+// === impl Verb ===
+
+impl Verb {
+    /// The authorized `verb` on `part`, of one object if it `has_name`; nothing if that is not
+    /// served.
+    fn of(verb: &str, part: Part, has_name: bool) -> Option<Self> {
+        match (verb, part, has_name) {
+            ("get", _, true) => Some(Self::Get),
+            ("list", Part::Main, _) => Some(Self::List),
+            ("watch", Part::Main, _) => Some(Self::Watch),
+            ("create", Part::Main, false) => Some(Self::Create),
+            ("update", _, true) => Some(Self::Update),
+            ("patch", _, true) => Some(Self::Patch),
+            ("delete", Part::Main, true) => Some(Self::Delete),
+            ("deletecollection", Part::Main, false) => Some(Self::DeleteCollection),
+            _ => None,
+        }
+    }
 }
 
 // === impl Resource ===
@@ -61,20 +96,32 @@ impl<S: Strategy> Resource<S> {
         let Some(part) = self.part(&asked) else {
             return self.unknown(&asked);
         };
+        // Read as GET it is authorized as one, but nobody serves it.
+        if asked.method() == Method::HEAD {
+            return Err(Status::method_not_allowed().into());
+        }
         let has_name = !asked.name().is_empty();
-        match (asked.verb(), part, has_name) {
-            ("get", _, true) => self.get(&asked).await,
-            ("list", Part::Main, _) => self.list(&asked).await,
-            ("watch", Part::Main, _) => self.watch(&asked).await,
-            ("create", Part::Main, false) => self.create(asked).await,
-            ("update", part, true) => self.update(asked, part).await,
-            ("patch", part, true) if is_apply(asked.content_type()) => {
-                self.apply(asked, part).await
-            }
-            ("patch", part, true) => self.patch(asked, part).await,
-            ("delete", Part::Main, true) => self.delete(asked).await,
-            ("deletecollection", Part::Main, false) => self.delete_collection(asked).await,
-            _ => Err(Status::method_not_allowed().into()),
+        let verb = Verb::of(asked.verb(), part, has_name);
+        let verb = verb.ok_or_else(Status::method_not_allowed)?;
+        asked.answer().check_representation(match verb {
+            Verb::List | Verb::Watch => Offer::Watch,
+            Verb::Create
+            | Verb::Delete
+            | Verb::DeleteCollection
+            | Verb::Get
+            | Verb::Patch
+            | Verb::Update => self.object_offer(),
+        })?;
+        match verb {
+            Verb::Create => self.create(asked).await,
+            Verb::Delete => self.delete(asked).await,
+            Verb::DeleteCollection => self.delete_collection(asked).await,
+            Verb::Get => self.get(&asked).await,
+            Verb::List => self.list(&asked).await,
+            Verb::Patch if is_apply(asked.content_type()) => self.apply(asked, part).await,
+            Verb::Patch => self.patch(asked, part).await,
+            Verb::Update => self.update(asked, part).await,
+            Verb::Watch => self.watch(&asked).await,
         }
     }
 

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 
 use crate::{
     asked::Asked,
+    compress::compress,
     health::Checks,
     resource::Resource,
     respond,
@@ -94,7 +95,8 @@ impl<S: Strategy> ApiServer<S> {
                     Err(Status::timeout(message).into())
                 })
         };
-        served.unwrap_or_else(|failure| respond::failure(&failure, &answer))
+        let response = served.unwrap_or_else(|failure| respond::failure(&failure, &answer));
+        compress(answer.accept_encoding(), response)
     }
 
     /// Answers what is no resource, by the path that was authorized.

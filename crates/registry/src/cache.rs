@@ -19,6 +19,8 @@ use crate::{Object, Stored};
 
 /// At most so many changes are remembered.
 const MAX_CHANGES: usize = 10_000;
+/// So many changes are news: the forms in which they are sent are kept for whoever comes next.
+const NEWS: usize = 64;
 /// At most so many bytes of stored values are remembered with the changes: a few minutes of a
 /// fleet of thousands of clusters that report every ten seconds.
 pub(crate) const MAX_CHANGE_BYTES: usize = 16 << 20;
@@ -66,6 +68,10 @@ pub(crate) struct Snapshot<O> {
     pub(crate) revision: i64,
     /// The position of a watcher that has seen this.
     pub(crate) next: u64,
+    /// Whether there are objects behind the last of these that were not looked at.
+    pub(crate) more: bool,
+    /// How many objects there are, selected or not.
+    pub(crate) count: usize,
 }
 
 /// A watcher wants changes that are no longer, or not yet, remembered.
@@ -106,6 +112,13 @@ impl<O: Object> Change<O> {
                 .get_or_init(|| Arc::new(previous.at(self.revision))),
         ))
     }
+
+    /// The change is no news any more.
+    fn forget_forms(&self) {
+        for object in self.object.iter().chain(self.gone.get()) {
+            object.forget_forms();
+        }
+    }
 }
 
 // === impl Cache ===
@@ -135,10 +148,11 @@ impl<O: Object> Cache<O> {
         state.change_bytes = 0;
         state.oldest = revision;
         state.revision = revision;
-        state.objects = objects
-            .into_iter()
-            .map(|object| (Arc::from(object.name()), object))
-            .collect();
+        let objects = objects.into_iter().map(|object| {
+            object.forget_forms();
+            (Arc::from(object.name()), object)
+        });
+        state.objects = objects.collect();
     }
 
     /// Takes changes, in the order of their revisions. Everything up to `revision` is known then.
@@ -166,17 +180,24 @@ impl<O: Object> Cache<O> {
         self.state.read().revision
     }
 
-    /// The objects that `selects` selects.
-    pub(crate) fn snapshot(&self, selects: impl Fn(&O) -> bool) -> Snapshot<O> {
+    /// How many objects there are.
+    pub(crate) fn len(&self) -> usize {
+        self.state.read().objects.len()
+    }
+
+    /// The first `limit` objects that `selects` selects; 0 for all of them.
+    pub(crate) fn snapshot(&self, limit: usize, selects: impl Fn(&O) -> bool) -> Snapshot<O> {
         let state = self.state.read();
-        let selected = state
-            .objects
-            .values()
-            .filter(|object| selects(object.object()));
+        let limit = if limit == 0 { usize::MAX } else { limit };
+        let mut rest = state.objects.values();
+        let selected = rest.by_ref().filter(|object| selects(object.object()));
+        let objects: Vec<_> = selected.take(limit).cloned().collect();
         Snapshot {
-            objects: selected.cloned().collect(),
+            more: objects.len() == limit && rest.len() > 0,
+            objects,
             revision: state.revision,
             next: state.next(),
+            count: state.objects.len(),
         }
     }
 
@@ -265,6 +286,10 @@ impl<O: Object> State<O> {
             size,
             gone,
         }));
+        let old = self.changes.len().checked_sub(NEWS + 1);
+        if let Some(old) = old.and_then(|old| self.changes.get(old)) {
+            old.forget_forms();
+        }
     }
 
     /// Forgets the oldest changes beyond the limits.

@@ -3,6 +3,7 @@
 mod apply;
 mod create;
 mod delete;
+mod fill;
 mod list;
 mod metadata;
 mod ownership;

@@ -35,6 +35,11 @@ impl Selection {
         self.labels.is_empty() && self.fields.is_empty()
     }
 
+    /// The name that an object must have, if that is one name.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.fields.exact("metadata.name")
+    }
+
     pub(crate) fn selects<O: Object>(&self, object: &O) -> bool {
         let metadata = object.metadata();
         let value = |field: &str| match field {

@@ -1,5 +1,6 @@
 //! Objects as the store keeps them and as clients read them.
 
+mod forms;
 mod unknown;
 
 use std::sync::{Arc, OnceLock};
@@ -8,11 +9,15 @@ use bytes::Bytes;
 use fleetgate_apimachinery::json;
 use fleetgate_storage::{KeyValue, ValueState, encryption::Unreadable};
 
-use self::unknown::Unknown;
+use self::{forms::Forms, unknown::Unknown};
 use crate::{
     Object,
     strategy::{ItemKeys, Names},
 };
+
+/// What stands before the JSON of an object in the event that adds it, and what behind it.
+const ADDED: &str = "{\"type\":\"ADDED\",\"object\":";
+const END: &str = "}\n";
 
 /// An object at one revision of the store, with its JSON, written once and shared by all readers.
 #[derive(Debug)]
@@ -20,7 +25,9 @@ pub struct Stored<O> {
     object: O,
     revision: i64,
     names: &'static Names,
-    json: OnceLock<Bytes>,
+    /// [`ADDED`], the JSON, and [`END`].
+    line: OnceLock<Bytes>,
+    forms: Forms,
     /// How the value is kept.
     state: ValueState,
     /// What the stored value has besides.
@@ -93,7 +100,8 @@ impl<O: Object> Stored<O> {
             object,
             revision,
             names,
-            json: OnceLock::new(),
+            line: OnceLock::new(),
+            forms: Forms::new(),
             state: ValueState::Current,
             unknown: None,
         }
@@ -144,9 +152,35 @@ impl<O: Object> Stored<O> {
 
     /// The object as compact JSON, as it stands in answers and events.
     pub fn json(&self) -> Bytes {
-        self.json
-            .get_or_init(|| json::to_vec(&self.object).unwrap_or_default().into())
-            .clone()
+        let line = self.added_line();
+        line.slice(ADDED.len()..line.len() - END.len())
+    }
+
+    /// The event that adds the object, as a line of JSON: what every watch may begin with.
+    pub fn added_line(&self) -> Bytes {
+        let write = || {
+            let json = json::to_vec(&self.object).unwrap_or_default();
+            Bytes::from([ADDED.as_bytes(), &json, END.as_bytes()].concat())
+        };
+        self.line.get_or_init(write).clone()
+    }
+
+    /// The object in the form that the caller calls `form`, as `make` makes it. As long as the
+    /// object is news to those who watch, it is made once and shared.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn in_form<E>(
+        &self,
+        form: u32,
+        make: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        self.forms.get_or_make(form, make)
+    }
+
+    /// The object is no news any more.
+    pub(crate) fn forget_forms(&self) {
+        self.forms.forget();
     }
 
     /// The JSON of the object as an item of a list, without the opening brace: there, neither

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct FaultyStore {
     inner: MemoryStore,
     away: AtomicBool,
     compact: Arc<Notify>,
+    /// Reads of states before this one fail: they are no longer kept.
+    compacted: AtomicI64,
     hang_up: Arc<Notify>,
 }
 
@@ -107,6 +109,7 @@ impl FaultyStore {
             inner: MemoryStore::new(History::RECENT),
             away: AtomicBool::new(true),
             compact: Arc::default(),
+            compacted: AtomicI64::new(0),
             hang_up: Arc::default(),
         }
     }
@@ -122,6 +125,11 @@ impl FaultyStore {
     /// Ends watches: what they wait for is no longer kept.
     pub(crate) fn compact(&self) {
         self.compact.notify_waiters();
+    }
+
+    /// Keeps no states before `revision`.
+    pub(crate) fn forget_before(&self, revision: i64) {
+        self.compacted.store(revision, Ordering::SeqCst);
     }
 
     /// Ends watches without a reason.
@@ -142,7 +150,12 @@ impl FaultyStore {
 
 impl Store for FaultyStore {
     fn range(&self, request: Range) -> BoxFuture<'_, Result<RangeResult, StoreError>> {
+        let compacted = self.compacted.load(Ordering::SeqCst);
         match self.check() {
+            Ok(()) if request.at.is_some_and(|at| at < compacted) => {
+                let revision = request.at.unwrap_or_default();
+                future::ready(Err(StoreError::Compacted { revision })).boxed()
+            }
             Ok(()) => self.inner.range(request),
             Err(error) => future::ready(Err(error)).boxed(),
         }

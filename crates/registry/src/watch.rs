@@ -2,7 +2,7 @@
 
 mod bookmarks;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration, vec};
 
 use bytes::Bytes;
 use fleetgate_apimachinery::{json, status::Status, watch::INITIAL_EVENTS_END};
@@ -80,6 +80,8 @@ struct Watcher<O> {
     head: watch::Receiver<i64>,
     names: &'static Names,
     selection: Selection,
+    /// What was there at the start and is yet to be told, before all that is in the queue.
+    initial: vec::IntoIter<Arc<Stored<O>>>,
     /// Events that are ready.
     queue: VecDeque<WatchEvent<O>>,
     /// The position of the next change to look at; nothing once the watch is over.
@@ -158,6 +160,7 @@ impl<O: Object> Watcher<O> {
             cache,
             names,
             selection,
+            initial: vec::IntoIter::default(),
             queue: VecDeque::new(),
             next: None,
             from: 0,
@@ -173,7 +176,9 @@ impl<O: Object> Watcher<O> {
         match start {
             Start::After(revision) => self.start_after(revision),
             Start::Everything(ends) => {
-                let found = self.cache.snapshot(|object| self.selection.selects(object));
+                let found = self
+                    .cache
+                    .snapshot(0, |object| self.selection.selects(object));
                 self.start_with(found.objects, found.revision, found.next);
                 if ends == InitialEvents::Marked {
                     self.end_initial_events();
@@ -188,7 +193,7 @@ impl<O: Object> Watcher<O> {
             }
             Start::Never(status) => self.queue.push_back(WatchEvent::Error(status)),
             Start::Now => {
-                let found = self.cache.snapshot(|_| false);
+                let found = self.cache.snapshot(0, |_| false);
                 self.start_with(Vec::new(), found.revision, found.next);
             }
         }
@@ -202,8 +207,7 @@ impl<O: Object> Watcher<O> {
     }
 
     fn start_with(&mut self, objects: Vec<Arc<Stored<O>>>, revision: i64, next: u64) {
-        self.queue
-            .extend(objects.into_iter().map(WatchEvent::Added));
+        self.initial = objects.into_iter();
         (self.from, self.seen, self.next) = (revision, revision, Some(next));
     }
 
@@ -217,6 +221,15 @@ impl<O: Object> Watcher<O> {
     }
 
     async fn next(&mut self) -> Option<WatchEvent<O>> {
+        // Whoever watches for a time is not kept longer, whatever happens.
+        if Instant::now() >= self.deadline {
+            return None;
+        }
+        if let Some(object) = self.initial.next() {
+            return Some(WatchEvent::Added(object));
+        }
+        // What it stood in is not needed any more.
+        self.initial = vec::IntoIter::default();
         loop {
             if let Some(event) = self.queue.pop_front() {
                 return Some(event);
@@ -231,7 +244,6 @@ impl<O: Object> Watcher<O> {
                 .as_ref()
                 .map_or(self.deadline, Bookmarks::next);
             tokio::select! {
-                // Whoever watches for a time is not kept longer, whatever happens.
                 biased;
                 () = sleep_until(self.deadline) => return None,
                 () = sleep_until(bookmark) => {

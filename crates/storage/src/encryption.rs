@@ -137,6 +137,10 @@ impl Store for EncryptedStore {
         })
         .boxed()
     }
+
+    fn request_progress(&self) {
+        self.inner.request_progress();
+    }
 }
 
 // === impl Watcher ===

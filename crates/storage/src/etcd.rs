@@ -23,8 +23,9 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
+use tokio::sync::Notify;
 
-use self::{client::Client, connect::Endpoint};
+use self::{client::Client, connect::Endpoint, watch::Progress};
 use crate::{Range, RangeResult, Store, StoreError, WatchBatch, Write, WriteResult};
 
 pub use config::{EtcdConfig, EtcdConfigError, EtcdIdentity, EtcdTls};
@@ -34,6 +35,8 @@ pub use config::{EtcdConfig, EtcdConfigError, EtcdIdentity, EtcdTls};
 pub struct EtcdStore {
     client: Arc<Client>,
     progress_interval: Duration,
+    /// Has all watches ask for progress.
+    progress: Arc<Notify>,
 }
 
 // === impl EtcdStore ===
@@ -61,6 +64,7 @@ impl EtcdStore {
         Ok(Self {
             client: Client::new(endpoints, *request_timeout),
             progress_interval: (*progress_interval).min(EtcdConfig::PROGRESS_INTERVAL),
+            progress: Arc::default(),
         })
     }
 
@@ -98,11 +102,14 @@ impl Store for EtcdStore {
         prefix: String,
         after: i64,
     ) -> BoxStream<'static, Result<WatchBatch, StoreError>> {
-        watch::watch(
-            Arc::clone(&self.client),
-            prefix,
-            after,
-            self.progress_interval,
-        )
+        let progress = Progress {
+            interval: self.progress_interval,
+            wanted: Arc::clone(&self.progress),
+        };
+        watch::watch(Arc::clone(&self.client), prefix, after, progress)
+    }
+
+    fn request_progress(&self) {
+        self.progress.notify_waiters();
     }
 }

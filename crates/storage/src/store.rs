@@ -32,6 +32,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         prefix: String,
         after: i64,
     ) -> BoxStream<'static, Result<WatchBatch, StoreError>>;
+
+    /// Asks for a sign of progress on every watch that has come as far as the store. A store where
+    /// nobody else writes has nothing to tell that the events do not.
+    fn request_progress(&self) {}
 }
 
 /// A key with its value.

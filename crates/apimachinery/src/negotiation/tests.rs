@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Discovery, Format, Input, MetaVersion, Offer, Output, Pretty, StatusFormat, View, input,
-    negotiate, negotiate_discovery, negotiate_status, pretty,
+    Discovery, Format, Input, MetaVersion, Offer, Output, Pretty, StatusFormat, View,
+    check_representation, input, negotiate, negotiate_discovery, negotiate_status, pretty,
 };
 
 const LIST: Offer<'_> = Offer::Object {
@@ -68,12 +68,6 @@ fn an_answer_takes_the_form_that_is_wanted_most() {
         Format::Json,
         View::Object,
     );
-    check(
-        "application/yaml,application/json",
-        Offer::Watch,
-        Format::Json,
-        View::Object,
-    );
     let got = negotiate("", Pretty::Yes, LIST).unwrap();
     assert_eq!(got.format, Format::PrettyJson);
 }
@@ -101,8 +95,51 @@ fn what_cannot_be_given_is_told_in_a_form_that_is_accepted() {
              application/vnd.kubernetes.protobuf"
         );
     }
-    let refused = negotiate("application/yaml", Pretty::No, Offer::Watch).unwrap_err();
-    assert_eq!(refused.status.code, 406);
+    // The first clause that can be met is not for streams.
+    for accept in [
+        "application/yaml",
+        "application/json;q=0.1,application/yaml",
+    ] {
+        let refused = negotiate(accept, Pretty::No, Offer::Watch).unwrap_err();
+        assert_eq!(refused.format, StatusFormat::Object(Format::Yaml));
+        assert_eq!(
+            refused.status.message,
+            "only the following media types are accepted: application/json;stream=watch, \
+             application/vnd.kubernetes.protobuf;stream=watch"
+        );
+    }
+}
+
+#[test]
+fn a_path_has_its_types_by_their_full_names() {
+    let types = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+    let streams = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+    let check = |accept: &str, offer, want: Option<&str>| {
+        let got = check_representation(accept, offer).err();
+        let text = "406: Not Acceptable\n\nAvailable representations: ";
+        let want = want.map(|types| format!("{text}{types}"));
+        assert_eq!(got.map(|status| status.message), want, "{accept}");
+    };
+    check("", LIST, None);
+    check("text/html, */*;q=0.8", LIST, None);
+    check("application/json;as=Foo;g=x;v=y", LIST, None);
+    check("application/*", LIST, Some(types));
+    check("APPLICATION/JSON", LIST, Some(types));
+    let both = format!("{types}, {streams}");
+    check("text/html", Offer::Watch, Some(&both));
+}
+
+#[test]
+fn bodies_are_of_a_type_with_parameters() {
+    let check = |content_type: &str, want: Option<Input>| {
+        assert_eq!(input(content_type).ok(), want, "{content_type}");
+    };
+    check("", Some(Input::Json));
+    check("application/json; charset=utf-8", Some(Input::Json));
+    check("Application/YAML;", Some(Input::Yaml));
+    check("application/json;a", None);
+    check("application/json; ; x", None);
+    check("text/yaml", None);
 }
 
 #[test]

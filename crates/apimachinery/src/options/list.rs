@@ -24,7 +24,7 @@ pub struct ListOptions {
     pub resource_version: ResourceVersion,
     /// How [`Self::resource_version`] is meant.
     pub resource_version_match: Option<ResourceVersionMatch>,
-    /// How long a watch lasts; nothing or zero for as long as the server likes.
+    /// How long a watch lasts; nothing for as long as the server likes.
     pub timeout: Option<Duration>,
     /// Most items of one page; 0 for all.
     pub limit: u64,
@@ -65,11 +65,12 @@ pub enum ResourceVersionMatch {
 // === impl ListOptions ===
 
 impl ListOptions {
-    /// Reads `query`. `verb` says what for.
+    /// Reads `query`. The parameter `watch` says what for: where the path alone asks for a watch, it
+    /// is read as that of a list, as Kubernetes does.
     ///
     /// # Errors
     /// 400 for what cannot be read, 422 for what does not go together.
-    pub fn from_query(query: &Query<'_>, verb: ListVerb) -> Result<Self, Status> {
+    pub fn from_query(query: &Query<'_>) -> Result<Self, Status> {
         let bad = |error: &dyn std::error::Error| Status::bad_request(error.to_string());
         let label_selector =
             LabelSelector::parse(query.text("labelSelector")).map_err(|e| bad(&e))?;
@@ -77,7 +78,12 @@ impl ListOptions {
             FieldSelector::parse(query.text("fieldSelector")).map_err(|e| bad(&e))?;
         let timeout = query.integer("timeoutSeconds").map_err(|e| bad(&e))?;
         let limit = query.integer("limit").map_err(|e| bad(&e))?;
-        let errors = validate(query, verb);
+        let verb = match query.boolean("watch") {
+            Some(true) => Verb::Watch,
+            Some(false) | None => Verb::List,
+        };
+        let initial = InitialEvents::of(query, verb);
+        let errors = validate(query, verb, initial);
         if !errors.is_empty() {
             let kind = GroupKind {
                 group: META_GROUP,
@@ -89,18 +95,20 @@ impl ListOptions {
             label_selector,
             field_selector,
             allow_watch_bookmarks: query.boolean("allowWatchBookmarks").unwrap_or_default(),
-            resource_version: ResourceVersion::from_query(query)?,
-            resource_version_match: match query.text("resourceVersionMatch") {
+            resource_version: ResourceVersion::of_list(query, verb)?,
+            resource_version_match: match initial.version_match {
                 "Exact" => Some(ResourceVersionMatch::Exact),
                 "NotOlderThan" => Some(ResourceVersionMatch::NotOlderThan),
                 _ => None,
             },
-            timeout: timeout.map(|s| Duration::from_secs(u64::try_from(s).unwrap_or_default())),
+            timeout: timeout
+                .filter(|seconds| *seconds != 0)
+                .map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default())),
             limit: limit
                 .and_then(|limit| u64::try_from(limit).ok())
                 .unwrap_or_default(),
             continue_token: query.text("continue").to_owned(),
-            send_initial_events: query.boolean("sendInitialEvents"),
+            send_initial_events: initial.send,
         })
     }
 
@@ -122,33 +130,40 @@ impl ListOptions {
 
 /// What list options are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListVerb {
+enum Verb {
     /// A list, or the deletion of a collection.
     List,
     /// A watch.
     Watch,
 }
 
+/// Two parameters that go together.
+#[derive(Clone, Copy, Debug)]
+struct InitialEvents<'q> {
+    send: Option<bool>,
+    version_match: &'q str,
+}
+
 /// `ValidateListOptions`.
-fn validate(query: &Query<'_>, verb: ListVerb) -> Vec<FieldError> {
+fn validate(query: &Query<'_>, verb: Verb, initial: InitialEvents<'_>) -> Vec<FieldError> {
     let matches = Path::new("resourceVersionMatch");
-    let initial = query.boolean("sendInitialEvents");
     let mut errors = Vec::new();
     let mut forbid = |path: &Path, detail: &str| errors.push(FieldError::forbidden(path, detail));
-    let (wanted, version) = (
-        query.text("resourceVersionMatch"),
-        query.text("resourceVersion"),
-    );
+    let InitialEvents {
+        send: initial,
+        version_match: wanted,
+    } = initial;
+    let version = query.text("resourceVersion");
     let continued = !query.text("continue").is_empty();
     let supported: &[&str] = match verb {
-        ListVerb::List => {
+        Verb::List => {
             if !wanted.is_empty() && version.is_empty() {
                 let needs = "resourceVersionMatch is forbidden unless resourceVersion is provided";
                 forbid(&matches, needs);
             }
             &["Exact", "NotOlderThan", ""]
         }
-        ListVerb::Watch => {
+        Verb::Watch => {
             if initial.is_some() && wanted != "NotOlderThan" {
                 let needs = "sendInitialEvents requires setting resourceVersionMatch to \
                              NotOlderThan";
@@ -168,11 +183,11 @@ fn validate(query: &Query<'_>, verb: ListVerb) -> Vec<FieldError> {
             "resourceVersionMatch is forbidden when continue is provided",
         );
     }
-    if verb == ListVerb::List && wanted == "Exact" && version == "0" {
+    if verb == Verb::List && wanted == "Exact" && version == "0" {
         let never = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
         forbid(&matches, never);
     }
-    if verb == ListVerb::List && initial.is_some() {
+    if verb == Verb::List && initial.is_some() {
         let never = "sendInitialEvents is forbidden for list";
         forbid(&Path::new("sendInitialEvents"), never);
     }
@@ -182,32 +197,69 @@ fn validate(query: &Query<'_>, verb: ListVerb) -> Vec<FieldError> {
     errors
 }
 
+// === impl InitialEvents ===
+
+impl<'q> InitialEvents<'q> {
+    /// What `query` says, or means where it says neither: a watch that names no state starts with
+    /// what is there (`SetListOptionsDefaults`).
+    fn of(query: &'q Query<'_>, verb: Verb) -> Self {
+        let said = Self {
+            send: query.boolean("sendInitialEvents"),
+            version_match: query.text("resourceVersionMatch"),
+        };
+        let is_silent = said.send.is_none() && said.version_match.is_empty();
+        let names_no_state = matches!(query.text("resourceVersion"), "" | "0");
+        if verb == Verb::Watch && is_silent && names_no_state {
+            return Self {
+                send: Some(true),
+                version_match: "NotOlderThan",
+            };
+        }
+        said
+    }
+}
+
 // === impl GetOptions ===
 
 impl GetOptions {
     /// Reads `query`.
     ///
     /// # Errors
-    /// 400 for a resource version that is none.
+    /// 500, as Kubernetes does, for a resource version that is none.
     pub fn from_query(query: &Query<'_>) -> Result<Self, Status> {
-        Ok(Self {
-            resource_version: ResourceVersion::from_query(query)?,
-        })
+        let resource_version = ResourceVersion::of(query).map_err(unexpected)?;
+        Ok(Self { resource_version })
     }
 }
 
 // === impl ResourceVersion ===
 
 impl ResourceVersion {
-    fn from_query(query: &Query<'_>) -> Result<Self, Status> {
+    fn of_list(query: &Query<'_>, verb: Verb) -> Result<Self, Status> {
+        let read = Self::of(query);
+        match verb {
+            Verb::Watch => read.map_err(unexpected),
+            // Beside a continue token any version is refused later, be it one or not.
+            Verb::List if !query.text("continue").is_empty() => {
+                Ok(read.unwrap_or(Self::At(u64::MAX)))
+            }
+            Verb::List => read
+                .map_err(|error| Status::bad_request(format!("invalid resource version: {error}"))),
+        }
+    }
+
+    fn of(query: &Query<'_>) -> Result<Self, FieldError> {
         match query.text("resourceVersion") {
             "" => Ok(Self::Unset),
             "0" => Ok(Self::Any),
             text => parse_uint(text).map(Self::At).map_err(|error| {
-                let path = Path::new("resourceVersion");
-                let error = FieldError::invalid(&path, text, error.to_string());
-                Status::bad_request(format!("invalid resource version: {error}"))
+                FieldError::invalid(&Path::new("resourceVersion"), text, error.to_string())
             }),
         }
     }
+}
+
+/// Where Kubernetes meets an error that it did not expect of a caller.
+fn unexpected(error: FieldError) -> Status {
+    Status::failure(500, "", error.to_string())
 }

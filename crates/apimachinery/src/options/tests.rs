@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    CreateOptions, DeleteOptions, DryRun, FieldValidation, GetOptions, ListOptions, ListVerb,
-    PatchOptions, Propagation, ResourceVersion, ResourceVersionMatch,
+    CreateOptions, DeleteOptions, DryRun, FieldValidation, GetOptions, ListOptions, PatchOptions,
+    Propagation, ResourceVersion, ResourceVersionMatch,
 };
 use crate::{query::Query, status::Status};
 
@@ -18,11 +18,11 @@ fn check_refused<T: std::fmt::Debug>(got: Result<T, Status>, code: u16, message:
 }
 
 fn list(query: &str) -> Result<ListOptions, Status> {
-    ListOptions::from_query(&Query::parse(query), ListVerb::List)
+    ListOptions::from_query(&Query::parse(query))
 }
 
 fn watch(query: &str) -> Result<ListOptions, Status> {
-    ListOptions::from_query(&Query::parse(query), ListVerb::Watch)
+    ListOptions::from_query(&Query::parse(&format!("watch=1&{query}")))
 }
 
 #[test]
@@ -49,6 +49,29 @@ fn list_options_are_read() {
         (got.allow_watch_bookmarks, got.send_initial_events),
         (true, Some(true))
     );
+}
+
+#[test]
+fn a_watch_that_names_no_state_starts_with_what_is_there() {
+    let check = |query: &str, want: Option<bool>| {
+        assert_eq!(watch(query).unwrap().send_initial_events, want, "{query}");
+    };
+    check("", Some(true));
+    check("resourceVersion=0", Some(true));
+    check("resourceVersion=7", None);
+    check(
+        "sendInitialEvents=false&resourceVersionMatch=NotOlderThan",
+        Some(false),
+    );
+    assert_eq!(list("watch=0").unwrap().send_initial_events, None);
+}
+
+#[test]
+fn a_time_is_positive_or_over_at_once() {
+    let lasts = |query: &str| watch(query).unwrap().timeout;
+    assert_eq!(lasts("timeoutSeconds=0"), None);
+    assert_eq!(lasts("timeoutSeconds=3"), Some(Duration::from_secs(3)));
+    assert_eq!(lasts("timeoutSeconds=-1"), Some(Duration::ZERO));
 }
 
 #[test]
@@ -92,6 +115,14 @@ fn list_options_that_do_not_go_together_are_refused() {
         ),
     );
     check_refused(
+        watch("continue=x"),
+        422,
+        &invalid(
+            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is \
+             provided",
+        ),
+    );
+    check_refused(
         watch("resourceVersionMatch=NotOlderThan"),
         422,
         &invalid(
@@ -116,10 +147,17 @@ fn parameters_that_cannot_be_read_are_bad_requests() {
     let rv = "invalid resource version: resourceVersion: Invalid value: \"x\": strconv.ParseUint: \
               parsing \"x\": invalid syntax";
     check_refused(list("resourceVersion=x"), 400, rv);
+    // As Kubernetes has it.
+    let rv = rv.trim_start_matches("invalid resource version: ");
+    check_refused(watch("resourceVersion=x"), 500, rv);
     check_refused(
         GetOptions::from_query(&Query::parse("resourceVersion=x")),
-        400,
+        500,
         rv,
+    );
+    assert!(
+        list("resourceVersion=x&continue=y").is_ok(),
+        "told with the token"
     );
 }
 
@@ -161,27 +199,93 @@ fn write_options_are_read() {
 }
 
 #[test]
-fn delete_options_come_from_the_body_or_the_query() {
-    let query = Query::parse("propagationPolicy=Orphan&gracePeriodSeconds=0&dryRun=All");
-    let got = DeleteOptions::from_parts(&query, None).unwrap();
+fn delete_options_come_from_the_query() {
+    let query = Query::parse("propagationPolicy=Orphan&gracePeriodSeconds=0&dryRun=All&uid=u");
+    let got = DeleteOptions::from_query(&query).unwrap();
     assert_eq!(got.propagation, Some(Propagation::Orphan));
     assert_eq!(
         (got.grace_period_seconds, got.dry_run),
         (Some(0), DryRun::All)
     );
+    assert_eq!(got.preconditions.uid.as_deref(), Some("u"));
+    assert_eq!(got.preconditions.resource_version, None);
+}
+
+#[test]
+fn delete_options_come_from_the_body() {
     let body = json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "u"},
-        "orphanDependents": false});
-    let got = DeleteOptions::from_parts(&query, Some(&body)).unwrap();
+        "orphanDependents": false, "dryRun": null});
+    let got = DeleteOptions::from_body(&body).unwrap();
     assert_eq!(got.preconditions.uid.as_deref(), Some("u"));
     assert_eq!(
         (got.propagation, got.dry_run),
         (Some(Propagation::Background), DryRun::No)
     );
     assert!(got.asks_for_dependents);
+    assert_eq!(
+        DeleteOptions::from_body(&json!(null)).unwrap(),
+        DeleteOptions::default()
+    );
     check_refused(
-        DeleteOptions::from_parts(&query, Some(&json!({"propagationPolicy": "x"}))),
+        DeleteOptions::from_body(&json!({"propagationPolicy": "x"})),
         422,
         "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"x\": \
          supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+    );
+}
+
+#[test]
+fn bodies_that_are_no_delete_options_are_refused_in_gos_words() {
+    let check = |body: serde_json::Value, want: &str| {
+        check_refused(DeleteOptions::from_body(&body), 400, want);
+    };
+    let field = "json: cannot unmarshal";
+    check(
+        json!({"kind": "Foo", "apiVersion": "v1"}),
+        "no kind \"Foo\" is registered for version \"v1\" in scheme \"pkg/runtime/scheme.go:111\"",
+    );
+    check(
+        json!({"kind": "Status", "apiVersion": "v1"}),
+        "converting (v1.Status) to (v1.DeleteOptions): unknown conversion",
+    );
+    check(
+        json!({"apiVersion": "a/b/c"}),
+        "unexpected GroupVersion string: a/b/c",
+    );
+    check(
+        json!([]),
+        "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value \
+         of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+         \"json:\\\"kind,omitempty\\\"\" }",
+    );
+    check(
+        json!({"kind": 1}),
+        &format!(
+            "couldn't get version/kind; json parse error: {field} number into Go struct field \
+             .kind of type string"
+        ),
+    );
+    let options = "into Go struct field DeleteOptions";
+    check(
+        json!({"gracePeriodSeconds": 1.5}),
+        &format!("{field} number 1.5 {options}.gracePeriodSeconds of type int64"),
+    );
+    check(
+        json!({"gracePeriodSeconds": "5"}),
+        &format!("{field} string {options}.gracePeriodSeconds of type int64"),
+    );
+    check(
+        json!({"dryRun": "All"}),
+        &format!("{field} string {options}.dryRun of type []string"),
+    );
+    check(
+        json!({"orphanDependents": "x"}),
+        &format!("{field} string {options}.orphanDependents of type bool"),
+    );
+    check(
+        json!({"preconditions": {"uid": 1}}),
+        &format!(
+            "{field} number into Go struct field Preconditions.preconditions.uid of type types.UID"
+        ),
     );
 }

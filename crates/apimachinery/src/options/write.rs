@@ -1,6 +1,4 @@
-//! What create, update, patch and delete take from the query or the body.
-
-use serde::Deserialize;
+//! What create, update and patch take from the query.
 
 use super::{META_GROUP, validate_field_manager};
 use crate::{
@@ -33,32 +31,6 @@ pub struct PatchOptions {
     pub force: Option<bool>,
 }
 
-/// The options of a delete (`metav1.DeleteOptions`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeleteOptions {
-    /// Whether to do everything but delete it.
-    pub dry_run: DryRun,
-    /// What must hold of the object.
-    pub preconditions: Preconditions,
-    /// What becomes of dependents; nothing for the resource's default.
-    pub propagation: Option<Propagation>,
-    /// Seconds until the object is gone; nothing for the resource's default.
-    pub grace_period_seconds: Option<i64>,
-    /// `orphanDependents: false`, of old clients, which makes the answer of an incomplete deletion
-    /// a 202.
-    pub asks_for_dependents: bool,
-}
-
-/// What must hold of an object that is to be deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Preconditions {
-    /// Its uid.
-    pub uid: Option<String>,
-    /// Its resource version.
-    pub resource_version: Option<String>,
-}
-
 /// Whether a write is only tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DryRun {
@@ -79,28 +51,6 @@ pub enum FieldValidation {
     /// Drop them with a warning.
     #[default]
     Warn,
-}
-
-/// What becomes of the dependents of a deleted object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Propagation {
-    /// They are deleted later.
-    Background,
-    /// They are deleted first.
-    Foreground,
-    /// They stay.
-    Orphan,
-}
-
-/// `metav1.DeleteOptions` as it stands in a body.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawDeleteOptions {
-    grace_period_seconds: Option<i64>,
-    preconditions: Option<Preconditions>,
-    orphan_dependents: Option<bool>,
-    propagation_policy: Option<String>,
-    dry_run: Option<Vec<String>>,
 }
 
 // === impl CreateOptions ===
@@ -174,76 +124,10 @@ impl PatchOptions {
     }
 }
 
-// === impl DeleteOptions ===
-
-impl DeleteOptions {
-    /// Reads the options from `body`, or where there is none from `query`.
-    ///
-    /// # Errors
-    /// 400 for a body or number that cannot be read, 422 for values that are none.
-    pub fn from_parts(query: &Query<'_>, body: Option<&serde_json::Value>) -> Result<Self, Status> {
-        let raw = match body {
-            Some(body) => RawDeleteOptions::deserialize(body)
-                .map_err(|error| Status::bad_request(error.to_string()))?,
-            None => RawDeleteOptions::from_query(query)?,
-        };
-        raw.validate()
-    }
-}
-
-// === impl RawDeleteOptions ===
-
-impl RawDeleteOptions {
-    fn from_query(query: &Query<'_>) -> Result<Self, Status> {
-        let grace = query.integer("gracePeriodSeconds");
-        let dry_run: Vec<_> = query.all("dryRun").map(str::to_owned).collect();
-        Ok(Self {
-            grace_period_seconds: grace.map_err(|e| Status::bad_request(e.to_string()))?,
-            preconditions: None,
-            orphan_dependents: query.boolean("orphanDependents"),
-            propagation_policy: query.first("propagationPolicy").map(str::to_owned),
-            dry_run: Some(dry_run),
-        })
-    }
-
-    /// `ValidateDeleteOptions`.
-    fn validate(self) -> Result<DeleteOptions, Status> {
-        let path = Path::new("propagationPolicy");
-        let mut errors = Vec::new();
-        let policy = self.propagation_policy.as_deref();
-        if let (Some(_), Some(policy)) = (self.orphan_dependents, policy) {
-            let detail = "orphanDependents and deletionPropagation cannot be both set";
-            errors.push(FieldError::invalid(&path, policy, detail));
-        }
-        let propagation = match (policy, self.orphan_dependents) {
-            (Some("Background"), _) => Some(Propagation::Background),
-            (Some("Foreground"), _) => Some(Propagation::Foreground),
-            (Some("Orphan"), _) | (None, Some(true)) => Some(Propagation::Orphan),
-            (None, Some(false)) => Some(Propagation::Background),
-            (None, None) => None,
-            (Some(other), _) => {
-                let supported = ["Foreground", "Background", "Orphan", "nil"];
-                errors.push(FieldError::not_supported(&path, other, &supported));
-                None
-            }
-        };
-        let dry_run: Vec<_> = self.dry_run.iter().flatten().map(String::as_str).collect();
-        let dry_run = DryRun::of(&dry_run, &mut errors);
-        refuse("DeleteOptions", &errors)?;
-        Ok(DeleteOptions {
-            dry_run,
-            preconditions: self.preconditions.unwrap_or_default(),
-            propagation,
-            grace_period_seconds: self.grace_period_seconds,
-            asks_for_dependents: self.orphan_dependents == Some(false),
-        })
-    }
-}
-
 // === impl DryRun ===
 
 impl DryRun {
-    fn of(values: &[&str], errors: &mut Vec<FieldError>) -> Self {
+    pub(super) fn of(values: &[&str], errors: &mut Vec<FieldError>) -> Self {
         if values.iter().any(|value| *value != "All") {
             let path = Path::new("dryRun");
             errors.push(FieldError::not_supported(
@@ -278,7 +162,8 @@ impl FieldValidation {
     }
 }
 
-fn refuse(kind: &'static str, errors: &[FieldError]) -> Result<(), Status> {
+/// 422 for options of `kind`, if there are errors.
+pub(super) fn refuse(kind: &'static str, errors: &[FieldError]) -> Result<(), Status> {
     match errors {
         [] => Ok(()),
         errors => Err(Status::invalid(

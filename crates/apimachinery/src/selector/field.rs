@@ -60,11 +60,15 @@ impl FieldSelector {
     /// [`FieldSelectorError`] with Kubernetes' wording.
     pub fn parse(selector: &str) -> Result<Self, FieldSelectorError> {
         let mut terms = Vec::new();
-        for term in split_terms(selector)
-            .into_iter()
-            .filter(|term| !term.is_empty())
-        {
-            terms.push(parse_term(selector, term)?);
+        let mut texts = split_terms(selector);
+        // In this order they are looked at, so the first that is wrong is told.
+        texts.sort_unstable();
+        for term in texts.into_iter().filter(|term| !term.is_empty()) {
+            let term = parse_term(selector, term)?;
+            // A lone operator asks for nothing.
+            if !(term.field.is_empty() && term.value.is_empty()) {
+                terms.push(term);
+            }
         }
         Ok(Self { terms })
     }
@@ -228,6 +232,7 @@ mod tests {
         check("metadata.name=a,metadata.name=b", "a", false);
         check("metadata.name=a\\,b\\=c", "a,b=c", true);
         check("metadata.name=a,,", "a", true);
+        check("=,==,!=", "a", true);
     }
 
     #[test]
@@ -238,6 +243,7 @@ mod tests {
             "spec.syncMode=Push",
             &format!("\"spec.syncMode\" {unknown}"),
         );
+        check_refused("c=d,b=c", &format!("\"b\" {unknown}"));
         check_refused("metadata.name=a,b=c", &format!("\"b\" {unknown}"));
         check_refused("a", "invalid selector: 'a'; can't understand 'a'");
         check_refused(

@@ -3,9 +3,6 @@
 use super::{Outcome, Status, StatusCause, StatusDetails};
 use crate::protobuf::{envelope, put_bytes, put_number};
 
-/// `metav1.ListMeta` with its three strings empty.
-const EMPTY_LIST_META: [u8; 6] = [1 << 3 | 2, 0, 2 << 3 | 2, 0, 3 << 3 | 2, 0];
-
 // === impl Status ===
 
 impl Status {
@@ -23,7 +20,11 @@ fn message(status: &Status) -> Vec<u8> {
         Outcome::Failure => b"Failure",
         Outcome::Success => b"Success",
     };
-    put_bytes(&mut out, 1, &EMPTY_LIST_META);
+    let mut list_meta = Vec::new();
+    put_bytes(&mut list_meta, 1, &[]);
+    put_bytes(&mut list_meta, 2, &[]);
+    put_bytes(&mut list_meta, 3, status.continue_token.as_bytes());
+    put_bytes(&mut out, 1, &list_meta);
     put_bytes(&mut out, 2, outcome);
     put_bytes(&mut out, 3, status.message.as_bytes());
     put_bytes(&mut out, 4, status.reason.as_bytes());

@@ -42,6 +42,21 @@ impl Status {
         Self::failure(410, "Expired", message)
     }
 
+    /// 410: the state that a list began with is no longer kept. `continue_token` leads on to the
+    /// rest as it is now.
+    pub fn inconsistent_continue(continue_token: String) -> Self {
+        let message = "The provided continue parameter is too old to display a consistent list \
+                       result. You can start a new list without the continue parameter, or use \
+                       the continue token in this response to retrieve the remainder of the \
+                       results. Continuing with the provided token results in an inconsistent \
+                       list - objects that were created, modified, or deleted between the time \
+                       the first chunk was returned and now may show up in the list.";
+        Self {
+            continue_token,
+            ..Self::expired(message)
+        }
+    }
+
     /// 410: a watch cannot start at `wanted`, the oldest event held being `oldest`.
     pub fn too_old(wanted: u64, oldest: u64) -> Self {
         Self::expired(format!("too old resource version: {wanted} ({oldest})"))
@@ -115,6 +130,14 @@ impl Status {
     pub fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
         Self::failure(405, "MethodNotAllowed", message).with_details(StatusDetails::default())
+    }
+
+    /// 406: no clause of what the caller accepts names one of the types of the path, by its full
+    /// name or as anything.
+    pub fn no_representation(available: &[&str]) -> Self {
+        let available = available.join(", ");
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {available}");
+        Self::failure(406, "NotAcceptable", message).with_details(StatusDetails::default())
     }
 
     /// 406: none of the types that the caller accepts can be given.

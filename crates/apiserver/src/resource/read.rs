@@ -2,7 +2,7 @@
 
 use fleetgate_apimachinery::{
     negotiation::Offer,
-    options::{GetOptions, ListOptions, ListVerb},
+    options::{GetOptions, ListOptions},
 };
 use fleetgate_registry::Strategy;
 use fleetgate_stack::Body;
@@ -26,23 +26,10 @@ impl<S: Strategy> Resource<S> {
     /// Many objects.
     pub(super) async fn list(&self, asked: &Asked) -> Result<Response<Body>, Failure> {
         let output = asked.answer().output(self.list_offer())?;
-        let options = self.list_options(asked, ListVerb::List)?;
+        let options = list_options(asked)?;
         let shown = Shown::of(output, &asked.query())?;
         let list = self.registry.list(&options).await?;
-        Ok(self.show_list(&list, shown)?)
-    }
-
-    /// The options of a list or watch; of one object, if the path or the selector names one.
-    pub(super) fn list_options(
-        &self,
-        asked: &Asked,
-        verb: ListVerb,
-    ) -> Result<ListOptions, Failure> {
-        let options = ListOptions::from_query(&asked.query(), verb)?;
-        Ok(match asked.name() {
-            "" => options,
-            name => options.for_name(name)?,
-        })
+        Ok(self.show_list(list, shown)?)
     }
 
     pub(super) fn object_offer(&self) -> Offer<'static> {
@@ -60,4 +47,13 @@ impl<S: Strategy> Resource<S> {
             kind,
         }
     }
+}
+
+/// The options of a list or watch; of one object, if the path or the selector names one.
+pub(super) fn list_options(asked: &Asked) -> Result<ListOptions, Failure> {
+    let options = ListOptions::from_query(&asked.query())?;
+    Ok(match asked.name() {
+        "" => options,
+        name => options.for_name(name)?,
+    })
 }

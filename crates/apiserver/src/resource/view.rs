@@ -1,8 +1,10 @@
 //! Objects as they are, their metadata alone, or rows for people.
 
+use std::iter;
+
 use bytes::Bytes;
 use fleetgate_apimachinery::{
-    field::{FieldError, Path, aggregate},
+    field::{FieldError, Path},
     json,
     meta::{ListMeta, Time},
     negotiation::{Format, MetaVersion, Output, View},
@@ -12,12 +14,13 @@ use fleetgate_apimachinery::{
         IncludeObject, PartialObjectMetadata, PartialObjectMetadataList, Printer, Row, Table,
         meta_type,
     },
+    watch::INITIAL_EVENTS_END,
 };
 use fleetgate_registry::{List, Object, Stored, Strategy};
 use fleetgate_stack::Body;
 use http::{Response, StatusCode};
 
-use super::Resource;
+use super::{Resource, list_body::ListBody};
 use crate::respond;
 
 /// How objects are shown to one caller.
@@ -58,7 +61,8 @@ impl Shown {
                 let path = Path::new("includeObject");
                 let detail = "must be 'Metadata', 'Object', 'None', or empty";
                 let error = FieldError::invalid(&path, wanted, detail);
-                return Err(Status::bad_request(aggregate(&[error])));
+                let message = format!("Unable to convert to Table as requested: {error}");
+                return Err(Status::bad_request(message));
             }
             (View::Object | View::Partial(_) | View::PartialList(_), None) => {
                 IncludeObject::default()
@@ -73,6 +77,30 @@ impl Shown {
             include,
             headers,
         })
+    }
+
+    /// A number for the form in which objects are shown: the same for the same form only.
+    pub(super) const fn form(self) -> u32 {
+        let (view, version) = match self.output.view {
+            View::Object => return 0,
+            View::Partial(version) => (1, version),
+            View::PartialList(version) => (2, version),
+            View::Table(version) => (3, version),
+        };
+        let version = match version {
+            MetaVersion::V1 => 0,
+            MetaVersion::V1Beta1 => 1,
+        };
+        let include = match self.include {
+            IncludeObject::Metadata => 0,
+            IncludeObject::None => 1,
+            IncludeObject::Object => 2,
+        };
+        let headers = match self.headers {
+            Headers::Hide => 0,
+            Headers::Show => 1,
+        };
+        ((view * 2 + version) * 3 + include) * 2 + headers
     }
 }
 
@@ -124,12 +152,24 @@ impl<S: Strategy> Resource<S> {
     /// An answer with many objects.
     pub(super) fn show_list(
         &self,
-        list: &List<S::Object>,
+        list: List<S::Object>,
         shown: Shown,
     ) -> Result<Response<Body>, Status> {
         let items = || list.items.iter().map(|item| &**item);
+        let format = shown.output.format;
         let document = match shown.output.view {
-            View::Object => self.list_json(list)?,
+            View::Object if format == Format::Json => {
+                let body = Body::new(self.list_body(list)?);
+                let content_type = format.content_type();
+                return Ok(respond::respond(StatusCode::OK, content_type, body));
+            }
+            View::Object => {
+                let mut body = self.list_body(list)?;
+                iter::from_fn(|| body.next_frame())
+                    .collect::<Vec<_>>()
+                    .concat()
+                    .into()
+            }
             View::Partial(_) => {
                 return Err(unfit("PartialObjectMetadata", "is a list", self.kinds().1));
             }
@@ -145,34 +185,18 @@ impl<S: Strategy> Resource<S> {
                 to_json(&table(&self.printer, metadata, items(), (version, shown))?)?
             }
         };
-        Ok(respond::document(
-            StatusCode::OK,
-            shown.output.format,
-            document,
-        ))
+        Ok(respond::document(StatusCode::OK, format, document))
     }
 
-    /// The list as JSON, put together from the JSON of its items.
-    fn list_json(&self, list: &List<S::Object>) -> Result<Bytes, Status> {
+    /// The list as JSON.
+    fn list_body(&self, list: List<S::Object>) -> Result<ListBody<S::Object>, Status> {
+        let List { metadata, items } = list;
         let names = self.registry.strategy().names();
         let (kind, api_version) = (names.list_kind, names.api_version);
-        let items: Vec<_> = list
-            .items
-            .iter()
-            .map(|item| item.item_json_after_brace())
-            .collect();
-        let size = items.iter().map(|item| item.len() + 2).sum::<usize>();
-        let head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":"#);
-        let mut out = Vec::with_capacity(head.len() + size + 256);
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(&to_json(&list.metadata)?);
-        out.extend_from_slice(br#","items":["#);
-        for (index, item) in items.iter().enumerate() {
-            out.extend_from_slice(if index > 0 { b",{" } else { b"{" });
-            out.extend_from_slice(item);
-        }
-        out.extend_from_slice(b"]}");
-        Ok(out.into())
+        let types = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":"#);
+        let metadata = to_json(&metadata)?;
+        let head = [types.as_bytes(), &metadata, br#","items":["#].concat();
+        Ok(ListBody::new(head.into(), items))
     }
 
     /// The Go types of an object and of a list, for messages.
@@ -202,10 +226,15 @@ fn table<'o, O: Object>(
     let now = Time::now();
     let rows = objects.map(|stored| {
         let object = stored.object();
+        let ends_initial = object
+            .metadata()
+            .annotations
+            .contains_key(INITIAL_EVENTS_END);
         let carried = match shown.include {
-            IncludeObject::None => None,
+            // The bookmark that is one only by its annotation shows that in any case.
+            IncludeObject::None if !ends_initial => None,
             IncludeObject::Object => Some(serde_json::to_value(object)),
-            IncludeObject::Metadata => {
+            IncludeObject::Metadata | IncludeObject::None => {
                 let metadata = PartialObjectMetadata::of(object.metadata(), version);
                 Some(serde_json::to_value(metadata))
             }

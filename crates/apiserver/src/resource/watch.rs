@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use std::sync::Arc;
 
-use fleetgate_apimachinery::{negotiation::Offer, options::ListVerb, status::Status};
+use fleetgate_apimachinery::{
+    negotiation::{Offer, View},
+    status::Status,
+};
 use fleetgate_registry::{Strategy, WatchEvent};
 use fleetgate_stack::Body;
 use futures::{StreamExt, future, stream::BoxStream};
@@ -13,6 +16,7 @@ use http_body_util::StreamBody;
 
 use super::{
     Resource,
+    read::list_options,
     view::{Headers, STREAMED, Shown},
 };
 use crate::{
@@ -27,7 +31,7 @@ impl<S: Strategy> Resource<S> {
     /// over, the server ends, or the caller goes.
     pub(super) async fn watch(&self, asked: &Asked) -> Result<Response<Body>, Failure> {
         let output = asked.answer().output(Offer::Watch)?;
-        let options = self.list_options(asked, ListVerb::Watch)?;
+        let options = list_options(asked)?;
         let shown = Shown::of(output, &asked.query())?;
         let events = self.registry.watch(&options).await?;
         let lines = self.lines(events.boxed(), shown);
@@ -56,17 +60,34 @@ impl<S: Strategy> Resource<S> {
             self.ending.clone(),
         );
         let lines = events.map(move |event| {
-            let object = match event.object() {
-                Some(object) => printer.object_json(object, shown),
-                None => Ok(event.json()),
-            };
+            let line = printer.line(&event, shown);
             shown.headers = Headers::Hide;
-            object.map(|object| line(event.event_type(), &object))
+            line
         });
         // What cannot be written ends the watch: an event must not be missed.
         lines
             .take_while(|line| future::ready(line.is_ok()))
             .filter_map(|l| future::ready(l.ok()))
+    }
+
+    /// An event as a line: made once for all who watch in the same form.
+    fn line(&self, event: &WatchEvent<S::Object>, shown: Shown) -> Result<Bytes, Status> {
+        let kind = event.event_type();
+        let (object, number) = match event {
+            WatchEvent::Added(object) if shown.output.view == View::Object => {
+                return Ok(object.added_line());
+            }
+            WatchEvent::Added(object) => (object, 0),
+            WatchEvent::Modified(object) => (object, 1),
+            WatchEvent::Deleted(object) => (object, 2),
+            WatchEvent::Bookmark(object) => {
+                return Ok(line(kind, &self.object_json(object, shown)?));
+            }
+            WatchEvent::Error(_) => return Ok(line(kind, &event.json())),
+        };
+        object.in_form(shown.form() * 3 + number, || {
+            Ok(line(kind, &self.object_json(object, shown)?))
+        })
     }
 }
 

@@ -5,17 +5,15 @@ use fleetgate_apimachinery::{
     decode::{decode, decode_value},
     managed_fields::manager_name,
     negotiation,
-    options::{CreateOptions, DeleteOptions, ListVerb, PatchOptions},
+    options::{CreateOptions, DeleteOptions, PatchOptions},
     patch::{ObjectPatch, PatchType},
-    query::Query,
     status::Status,
 };
 use fleetgate_registry::{Change, Deleted, Part, Strategy};
 use fleetgate_stack::Body;
 use http::{Response, StatusCode};
-use serde_json::Value;
 
-use super::{Resource, view::Shown};
+use super::{Resource, read::list_options, view::Shown};
 use crate::{
     asked::{Asked, Failure},
     body, respond, warning,
@@ -102,10 +100,10 @@ impl<S: Strategy> Resource<S> {
     pub(super) async fn delete_collection(&self, asked: Asked) -> Result<Response<Body>, Failure> {
         let output = asked.answer().output(self.list_offer())?;
         let shown = Shown::of(output, &asked.query())?;
-        let selected = self.list_options(&asked, ListVerb::List)?;
+        let selected = list_options(&asked)?;
         let options = delete_options(asked).await?;
         let deleted = self.registry.delete_collection(&options, &selected).await?;
-        Ok(self.show_list(&deleted, shown)?)
+        Ok(self.show_list(deleted, shown)?)
     }
 }
 
@@ -115,21 +113,12 @@ async fn delete_options(asked: Asked) -> Result<DeleteOptions, Status> {
     let query = asked.query().into_owned();
     let body: Bytes = body::read(asked.into_body()).await?;
     if body.is_empty() {
-        return DeleteOptions::from_parts(&query, None);
+        return DeleteOptions::from_query(&query);
     }
     let value = decode_value(&body, input?).map_err(|error| {
         Status::bad_request(format!(
             "couldn't get version/kind; json parse error: {error}"
         ))
     })?;
-    let kind = value
-        .get("kind")
-        .and_then(Value::as_str)
-        .unwrap_or("DeleteOptions");
-    if kind != "DeleteOptions" {
-        let message =
-            format!("decoded object cannot be converted to DeleteOptions: it is a {kind}");
-        return Err(Status::bad_request(message));
-    }
-    DeleteOptions::from_parts(&Query::default(), Some(&value))
+    DeleteOptions::from_body(&value)
 }

@@ -42,7 +42,7 @@ fn cache() -> Cache<Cluster> {
 }
 
 fn names(cache: &Cache<Cluster>) -> Vec<String> {
-    let found = cache.snapshot(|_| true);
+    let found = cache.snapshot(0, |_| true);
     found
         .objects
         .iter()

@@ -1,8 +1,9 @@
 //! Where the next page of a list starts: the continue token.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use fleetgate_apimachinery::{json, status::Status};
-use serde::{Deserialize, Serialize};
+use fleetgate_apimachinery::{decode::decode_value, go, json, negotiation::Input, status::Status};
+use serde::Serialize;
+use serde_json::Value;
 
 /// The version of the token's form.
 const VERSION: &str = "meta.k8s.io/v1";
@@ -19,8 +20,7 @@ pub(super) struct Page {
 }
 
 /// A token as Kubernetes writes it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Serialize)]
 struct Token {
     v: String,
     rv: i64,
@@ -46,10 +46,8 @@ impl Page {
         let refuse = |why: &str| Status::bad_request(format!("invalid continue token: {why}"));
         let invalid =
             |why: &dyn std::fmt::Display| refuse(&format!("continue key is not valid: {why}"));
-        let bytes = URL_SAFE_NO_PAD
-            .decode(token)
-            .map_err(|error| invalid(&error))?;
-        let token: Token = serde_json::from_slice(&bytes).map_err(|error| invalid(&error))?;
+        let bytes = go::decode_base64_url(token).map_err(|error| invalid(&error))?;
+        let token = Token::read(&bytes).map_err(|error| invalid(&error))?;
         if token.v != VERSION {
             let why = "server does not recognize this encoded version";
             return Err(invalid(&format!("{why} {}", token.v)));
@@ -73,6 +71,14 @@ impl Page {
         })
     }
 
+    /// The same place in what is there now.
+    pub(super) fn at_latest(&self) -> Self {
+        Self {
+            revision: None,
+            start: self.start.clone(),
+        }
+    }
+
     /// The page as clients send it back.
     pub(super) fn token(&self) -> String {
         let token = Token {
@@ -81,6 +87,44 @@ impl Page {
             start: self.start.clone(),
         };
         URL_SAFE_NO_PAD.encode(json::to_vec(&token).unwrap_or_default())
+    }
+}
+
+// === impl Token ===
+
+impl Token {
+    /// Reads JSON as Go does.
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let value = decode_value(bytes, Input::Json).map_err(|error| error.to_string())?;
+        let wrong = |value: &Value, place: &str, go_type: &str| {
+            let found = go::json_type(value);
+            format!("json: cannot unmarshal {found} into Go {place} of type {go_type}")
+        };
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        let object = value.as_object();
+        let object = object.ok_or_else(|| wrong(&value, "value", "storage.continueToken"))?;
+        let field = |name: &str| object.get(name).filter(|value| !value.is_null());
+        let text = |name: &str| {
+            let Some(value) = field(name) else {
+                return Ok(String::new());
+            };
+            let text = value.as_str().map(str::to_owned);
+            let place = format!("struct field continueToken.{name}");
+            text.ok_or_else(|| wrong(value, &place, "string"))
+        };
+        let rv = match field("rv") {
+            None => 0,
+            Some(value) => value
+                .as_i64()
+                .ok_or_else(|| wrong(value, "struct field continueToken.rv", "int64"))?,
+        };
+        Ok(Self {
+            v: text("v")?,
+            rv,
+            start: text("start")?,
+        })
     }
 }
 
@@ -114,11 +158,19 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        let status = Page::parse("%").expect_err("no base64");
-        assert!(
-            status
-                .message
-                .starts_with("invalid continue token: continue key is not valid: ")
+        let status = Page::parse("a===").expect_err("no base64");
+        assert_eq!(
+            status.message,
+            "invalid continue token: continue key is not valid: illegal base64 data at input byte 1"
+        );
+        check_refused("{", "unexpected end of JSON input");
+        check_refused(
+            "[]",
+            "json: cannot unmarshal array into Go value of type storage.continueToken",
+        );
+        check_refused(
+            r#"{"v":1}"#,
+            "json: cannot unmarshal number into Go struct field continueToken.v of type string",
         );
         check_refused(
             r#"{"v":"x"}"#,

@@ -9,7 +9,7 @@ use fleetgate_apimachinery::{
 use fleetgate_storage::Range;
 
 use super::Registry;
-use crate::{Stored, Strategy, error::status};
+use crate::{Stored, Strategy};
 
 /// How long a caller is asked to wait for a resource version that is not there yet, in seconds.
 pub(super) const TOO_LARGE_RETRY_SECONDS: u32 = 1;
@@ -36,7 +36,7 @@ impl<S: Strategy> Registry<S> {
             self.key(name)?;
             return self.cache.get(name).ok_or_else(|| self.not_found(name));
         }
-        let (found, revision) = self.get_with_revision(name).await?;
+        let (found, revision) = self.get_with_revision(name, None).await?;
         not_older(wanted, revision)?;
         found.ok_or_else(|| self.not_found(name))
     }
@@ -52,20 +52,21 @@ impl<S: Strategy> Registry<S> {
         &self,
         name: &str,
     ) -> Result<Option<Arc<Stored<S::Object>>>, Status> {
-        let (found, _) = self.get_with_revision(name).await?;
+        let (found, _) = self.get_with_revision(name, None).await?;
         Ok(found)
     }
 
-    async fn get_with_revision(
+    /// What is called `name` at the revision `at`, or now, and the revision that was read.
+    pub(super) async fn get_with_revision(
         &self,
         name: &str,
+        at: Option<i64>,
     ) -> Result<(Option<Arc<Stored<S::Object>>>, i64), Status> {
-        let key = self.key(name)?;
-        let found = self
-            .store
-            .range(Range::key(key))
-            .await
-            .map_err(|error| status(&error))?;
+        let range = Range {
+            at,
+            ..Range::key(self.key(name)?)
+        };
+        let found = self.read_piece(range, None).await?;
         let object = found.items.first().map(|kv| self.read(kv)).transpose()?;
         Ok((object, found.revision))
     }

@@ -44,10 +44,7 @@ impl<S: Strategy> Registry<S> {
             // Told in the stream, as all that happens after a watch was accepted.
             Err(status) => Start::Never(Box::new(status)),
         };
-        let lasts = options
-            .timeout
-            .filter(|lasts| !lasts.is_zero())
-            .unwrap_or_else(random_time);
+        let lasts = options.timeout.unwrap_or_else(random_time);
         let bookmarks = options.allow_watch_bookmarks;
         let spec = WatchSpec {
             selection,
@@ -111,16 +108,6 @@ impl<S: Strategy> Registry<S> {
             objects,
             revision: found.revision,
         })
-    }
-
-    async fn store_revision(&self) -> Result<i64, Status> {
-        let range = Range::prefix(self.prefix.clone()).with_limit(1);
-        let found = self
-            .store
-            .range(range)
-            .await
-            .map_err(|error| status(&error))?;
-        Ok(found.revision)
     }
 }
 

@@ -6,7 +6,10 @@ use futures::{
     Stream, StreamExt,
     stream::{self, BoxStream},
 };
-use tokio::time::{self, Instant, MissedTickBehavior};
+use tokio::{
+    sync::Notify,
+    time::{self, Instant, MissedTickBehavior},
+};
 use tonic::{Status, Streaming};
 
 use super::{
@@ -21,13 +24,22 @@ use super::{
 };
 use crate::{Event, StoreError, WatchBatch};
 
+/// When a watch asks how far it has come.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    /// So often,
+    pub(super) interval: Duration,
+    /// and when somebody wants to know.
+    pub(super) wanted: Arc<Notify>,
+}
+
 /// Where a watch stands.
 struct Watcher {
     client: Arc<Client>,
     prefix: String,
     /// Everything up to here was delivered.
     after: i64,
-    progress_interval: Duration,
+    progress: Progress,
     source: Option<Source>,
     backoff: Backoff,
 }
@@ -48,19 +60,19 @@ enum Step {
     Reopen(Status),
 }
 
-/// Watches `prefix` after `after`, asking for progress every `progress_interval`.
+/// Watches `prefix` after `after`, asking for progress as `progress` says.
 pub(super) fn watch(
     client: Arc<Client>,
     prefix: String,
     after: i64,
-    progress_interval: Duration,
+    progress: Progress,
 ) -> BoxStream<'static, Result<WatchBatch, StoreError>> {
     let backoff = client.backoff();
     let watcher = Watcher {
         client,
         prefix,
         after,
-        progress_interval,
+        progress,
         source: None,
         backoff,
     };
@@ -76,23 +88,24 @@ pub(super) fn watch(
 
 /// The request for a watch, then requests for progress for as long as the stream lives. These also
 /// keep etcd from taking our pings for abuse: it bears them where there is other traffic.
-fn requests(
-    create: WatchCreateRequest,
-    progress_interval: Duration,
-) -> impl Stream<Item = WatchRequest> {
+fn requests(create: WatchCreateRequest, progress: Progress) -> impl Stream<Item = WatchRequest> {
     let create = WatchRequest {
         request_union: Some(RequestUnion::CreateRequest(create)),
     };
-    let mut ticks = time::interval_at(Instant::now() + progress_interval, progress_interval);
+    let Progress { interval, wanted } = progress;
+    let mut ticks = time::interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let progress = stream::unfold(ticks, |mut ticks| async move {
-        ticks.tick().await;
+    let progress = stream::unfold((ticks, wanted), |(mut ticks, wanted)| async move {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = wanted.notified() => {}
+        }
         let progress = RequestUnion::ProgressRequest(WatchProgressRequest {});
         Some((
             WatchRequest {
                 request_union: Some(progress),
             },
-            ticks,
+            (ticks, wanted),
         ))
     });
     stream::once(async { create }).chain(progress)
@@ -144,7 +157,7 @@ impl Watcher {
             };
             let mut client =
                 WatchClient::new(attempt.channel.clone()).max_decoding_message_size(usize::MAX);
-            let open = client.watch(requiring_leader(requests(create, self.progress_interval)));
+            let open = client.watch(requiring_leader(requests(create, self.progress.clone())));
             let status = match time::timeout(self.client.timeout(), open).await {
                 Ok(Ok(response)) => {
                     return Source {

@@ -25,11 +25,19 @@ pub(super) struct Token<'s> {
     pub(super) text: &'s str,
 }
 
+// === impl Kind ===
+
+impl Kind {
+    /// Whether it stands for a word.
+    pub(super) const fn is_word(self) -> bool {
+        matches!(self, Self::Identifier | Self::In | Self::NotIn)
+    }
+}
+
 /// The tokens of `selector`; the last one, and only that, is [`Kind::End`].
 pub(super) fn tokens(selector: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
-    // Go's lexer takes a NUL for the end.
-    let mut rest = selector.split('\0').next().unwrap_or_default();
+    let mut rest = selector;
     loop {
         rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
         let Some(token) = next(rest) else {
@@ -40,6 +48,10 @@ pub(super) fn tokens(selector: &str) -> Vec<Token<'_>> {
             return tokens;
         };
         rest = &rest[token.text.len()..];
+        // Go's lexer swallows a NUL behind a word, and takes any other for the end.
+        if token.kind.is_word() {
+            rest = rest.strip_prefix('\0').unwrap_or(rest);
+        }
         tokens.push(token);
     }
 }
@@ -60,7 +72,9 @@ fn next(rest: &str) -> Option<Token<'_>> {
     if let Some(&(text, kind)) = symbol {
         return Some(Token { kind, text });
     }
-    let ends = ['=', '!', '(', ')', ',', '>', '<', ' ', '\t', '\r', '\n'];
+    let ends = [
+        '=', '!', '(', ')', ',', '>', '<', ' ', '\t', '\r', '\n', '\0',
+    ];
     let text = &rest[..rest.find(ends).unwrap_or(rest.len())];
     let kind = match text {
         "" => return None,

@@ -107,7 +107,8 @@ impl<'s> Parser<'s> {
         }
         let token = self.peek();
         let values = match token.kind == Kind::ClosePar {
-            true => Vec::new(),
+            // Nothing is one empty value.
+            true => vec![""],
             false if matches!(token.kind, Kind::Identifier | Kind::Comma) => self.list()?,
             false => return Err(found(token, "',', ')' or identifier")),
         };

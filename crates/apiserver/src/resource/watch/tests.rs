@@ -80,12 +80,12 @@ async fn the_first_event_of_a_table_has_the_headers() {
 }
 
 #[tokio::test]
-async fn a_watch_of_what_is_no_longer_kept_ends_with_a_status() {
+async fn a_watch_that_cannot_begin_is_refused() {
     let fixture = Fixture::new().await;
     let got = fixture
         .get(&format!("{CLUSTERS}?watch&resourceVersion=x"), &[])
         .await;
-    assert_eq!(got.code, StatusCode::BAD_REQUEST);
+    assert_eq!(got.code, StatusCode::INTERNAL_SERVER_ERROR, "as Kubernetes");
     let yaml = [("accept", "application/yaml")];
     assert_eq!(
         fixture
@@ -94,5 +94,58 @@ async fn a_watch_of_what_is_no_longer_kept_ends_with_a_status() {
             .code
             .as_u16(),
         406
+    );
+}
+
+/// The next frame of a watch, as it is sent.
+async fn frame(response: &mut http::Response<fleetgate_stack::Body>) -> bytes::Bytes {
+    let frame = response.body_mut().frame().await.expect("a frame");
+    frame.expect("a frame").into_data().expect("data")
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_watch_in_one_form_share_its_bytes() {
+    let fixture = Fixture::new().await;
+    let target = format!("{CLUSTERS}?watch&resourceVersion=1");
+    let partial = (
+        "accept",
+        "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+    );
+    let plain = ("accept", "application/json");
+    let mut frames = Vec::new();
+    for accept in [plain, plain, partial, partial] {
+        let admitted = Fixture::admit("GET", &target, &[accept], "");
+        frames.push(fixture.server.serve(admitted).await);
+    }
+    fixture.create("a").await;
+    fixture
+        .ask("DELETE", &format!("{CLUSTERS}/a"), &[], "")
+        .await;
+    for kind in ["ADDED", "DELETED"] {
+        let mut sent = Vec::new();
+        for response in &mut frames {
+            sent.push(frame(response).await);
+        }
+        let [one, two, three, four] = sent.as_slice() else {
+            panic!("{sent:?}")
+        };
+        assert!(one.starts_with(format!("{{\"type\":\"{kind}\"").as_bytes()));
+        assert_eq!(one.as_ptr(), two.as_ptr(), "{kind}");
+        assert_eq!(three.as_ptr(), four.as_ptr(), "{kind}");
+        assert_ne!(one, three);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_shows_where_the_initial_events_end() {
+    let fixture = Fixture::new().await;
+    let query = "watch&includeObject=None&allowWatchBookmarks=1";
+    let mut events = watch(&fixture, &format!("{CLUSTERS}?{query}"), &[TABLE]).await;
+    let event = events.next().await.expect("an event");
+    let row = &event["object"]["rows"][0]["object"];
+    assert_eq!(event["type"], "BOOKMARK");
+    assert_eq!(
+        row["metadata"]["annotations"]["k8s.io/initial-events-end"],
+        "true"
     );
 }

@@ -239,3 +239,102 @@ async fn a_list_is_of_the_state_that_is_asked_for() {
     );
     assert_eq!(message, format!("Timeout: {want}"));
 }
+
+#[tokio::test]
+async fn a_page_of_a_state_that_is_gone_leads_on_in_what_is_there() {
+    let fixture = pages().await;
+    let mut options = ListOptions {
+        limit: 2,
+        ..ListOptions::default()
+    };
+    let page = list(&fixture, &options).await;
+    let newer = fixture.create("z").await.revision();
+    fixture.store.forget_before(newer);
+    options.continue_token = page.metadata.continue_token;
+    let gone = fixture.registry().list(&options).await;
+    let gone = gone.expect_err("no longer kept");
+    assert_eq!((gone.code, &*gone.reason), (410, "Expired"));
+    assert!(gone.message.contains("results in an inconsistent list"));
+    options.continue_token = gone.continue_token;
+    options.limit = 2;
+    let rest = list(&fixture, &options).await;
+    assert_eq!(names(&rest), ["l-page-1", "l-page-2"]);
+    assert_eq!(rest.metadata.resource_version, newer.to_string());
+    // From here on it is of one state again.
+    fixture.create("zz").await;
+    options.continue_token = rest.metadata.continue_token;
+    assert_eq!(names(&list(&fixture, &options).await), ["z"]);
+    let exact = ListOptions {
+        resource_version: at(newer - 1),
+        resource_version_match: Some(ResourceVersionMatch::Exact),
+        ..ListOptions::default()
+    };
+    let gone = fixture.registry().list(&exact).await;
+    let gone = gone.expect_err("no longer kept");
+    assert_eq!(gone.continue_token, "");
+    assert_eq!(
+        gone.message,
+        "The resourceVersion for the provided list is too old."
+    );
+}
+
+#[tokio::test]
+async fn a_page_ends_where_its_last_object_was_found() {
+    let fixture = pages().await;
+    let options = |selector: &str| ListOptions {
+        limit: 1,
+        ..selecting(selector)
+    };
+    // What is behind it may match or not: nobody has looked.
+    let page = list(&fixture, &options("pages=1")).await;
+    assert_eq!(names(&page), ["l-page-0"]);
+    assert_ne!(page.metadata.continue_token, "");
+    assert_eq!(page.metadata.remaining_item_count, None);
+    let page = list(&fixture, &options("pages!=1")).await;
+    assert_eq!(names(&page), ["l-page-00"]);
+    assert_ne!(page.metadata.continue_token, "");
+}
+
+#[tokio::test]
+async fn one_name_has_no_pages() {
+    let fixture = pages().await;
+    let before = list(&fixture, &ListOptions::default()).await;
+    let before: i64 = before.metadata.resource_version.parse().expect("a number");
+    let deleted = fixture
+        .registry()
+        .delete("l-page-0", &DeleteOptions::default())
+        .await;
+    deleted.expect("a deletion");
+    let named = |name: &str| ListOptions {
+        limit: 1,
+        field_selector: FieldSelector::one("metadata.name", name),
+        ..ListOptions::default()
+    };
+    let check = async |options: ListOptions, want: &[&str]| {
+        let page = list(&fixture, &options).await;
+        assert_eq!(names(&page), want, "{options:?}");
+        assert_eq!(page.metadata.continue_token, "");
+    };
+    check(named("l-page-1"), &["l-page-1"]).await;
+    check(named("l-page-0"), &[]).await;
+    check(named("no/name"), &[]).await;
+    for version in [ResourceVersion::Any, at(before + 1)] {
+        let options = ListOptions {
+            resource_version: version,
+            resource_version_match: Some(ResourceVersionMatch::NotOlderThan),
+            ..named("l-page-1")
+        };
+        check(options, &["l-page-1"]).await;
+    }
+    let earlier = ListOptions {
+        resource_version: at(before),
+        resource_version_match: Some(ResourceVersionMatch::Exact),
+        ..named("l-page-0")
+    };
+    check(earlier, &["l-page-0"]).await;
+    let other = ListOptions {
+        label_selector: LabelSelector::parse("pages=2").expect("a selector"),
+        ..named("l-page-1")
+    };
+    check(other, &[]).await;
+}
