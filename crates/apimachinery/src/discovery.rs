@@ -1,6 +1,7 @@
 //! What is served: groups, versions and resources, in the old documents and the aggregated ones.
 
 mod aggregated;
+mod protobuf;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
@@ -313,6 +314,46 @@ mod tests {
                         "verbs": ["create", "delete"], "subresources": [{
                             "subresource": "proxy", "verbs": ["get"],
                             "responseKind": kind("ClusterProxyOptions")}]}]}]}]}),
+        );
+    }
+
+    /// `bytes`, with those escaped that are no ASCII text.
+    #[track_caller]
+    fn check_protobuf(bytes: &[u8], want: &[u8]) {
+        assert_eq!(
+            bytes.escape_ascii().to_string(),
+            want.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn documents_are_written_as_kubernetes_writes_protobuf() {
+        check_protobuf(
+            &GROUP.document().to_protobuf(),
+            b"k8s\x00\n\x0e\n\x02v1\x12\x08APIGroup\x12f\n\x12cluster.karmada.io\x12'\n\x1bcluster.kar\
+          mada.io/v1alpha1\x12\x08v1alpha1\x1a'\n\x1bcluster.karmada.io/v1alpha1\x12\x08v1alpha1\
+          \x1a\x00\"\x00",
+        );
+        check_protobuf(
+            &ApiGroupList::of(&[GROUP], ":443").to_protobuf(),
+            b"k8s\x00\n\x12\n\x02v1\x12\x0cAPIGroupList\x12{\ny\n\x12cluster.karmada.io\x12'\n\x1bclus\
+          ter.karmada.io/v1alpha1\x12\x08v1alpha1\x1a'\n\x1bcluster.karmada.io/v1alpha1\x12\x08v1a\
+          lpha1\"\x11\n\x090.0.0.0/0\x12\x04:443\x1a\x00\"\x00",
+        );
+        check_protobuf(
+            &GROUP.resources("v1alpha1").unwrap().to_protobuf(),
+            b"k8s\x00\n\x15\n\x02v1\x12\x0fAPIResourceList\x12\x99\x01\n\x1bcluster.karmada.io/v1alpha\
+          1\x12B\n\x08clusters\x10\x00\x1a\x07Cluster\"\x10\n\x06create\n\x06delete2\x07clusterB\
+          \x00J\x00R\x0cPVU4OaujwL4=\x126\n\x0eclusters/proxy\x10\x00\x1a\x13ClusterProxyOptions\"\
+          \x05\n\x03get2\x00B\x00J\x00R\x00\x1a\x00\"\x00",
+        );
+        check_protobuf(
+            &AggregatedDiscovery::of(&[GROUP], AggregatedVersion::V2).to_protobuf(),
+            b"k8s\x00\n/\n\x16apidiscovery.k8s.io/v2\x12\x15APIGroupDiscoveryList\x12\xaa\x01\n\x06\n\
+          \x00\x12\x00\x1a\x00\x12\x9f\x01\n\"\n\x12cluster.karmada.io\x12\x00\x1a\x00\"\x00*\x002\
+          \x008\x00B\x00\x12y\n\x08v1alpha1\x12d\n\x08clusters\x12\x0d\n\x00\x12\x00\x1a\x07Cluste\
+          r\x1a\x07Cluster\"\x07cluster*\x06create*\x06deleteB'\n\x05proxy\x12\x19\n\x00\x12\x00\
+          \x1a\x13ClusterProxyOptions\"\x03get\x1a\x07Current\x1a\x00\"\x00",
         );
     }
 

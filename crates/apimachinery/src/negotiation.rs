@@ -60,7 +60,7 @@ pub struct Output {
     pub view: View,
 }
 
-/// How a status is written: to a caller that accepts nothing else, in protobuf too.
+/// How statuses and discovery documents are written: in protobuf too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusFormat {
     /// As objects are.
@@ -236,11 +236,40 @@ pub fn negotiate_status(accept: &str, pretty: Pretty) -> StatusFormat {
 pub fn negotiate_discovery(
     accept: &str,
     pretty: Pretty,
-) -> Result<(Discovery, Format), NotAcceptable> {
+) -> Result<(Discovery, StatusFormat), NotAcceptable> {
+    let every = [
+        Discovery::Groups,
+        Discovery::AggregatedV2,
+        Discovery::AggregatedV2Beta1,
+    ];
+    negotiate_among(&every, accept, pretty)
+}
+
+/// How to give a discovery document of which there is one kind alone.
+///
+/// # Errors
+/// [`NotAcceptable`] if no clause of `accept` can be met.
+pub fn negotiate_plain(accept: &str, pretty: Pretty) -> Result<StatusFormat, NotAcceptable> {
+    let (_, format) = negotiate_among(&[Discovery::Groups], accept, pretty)?;
+    Ok(format)
+}
+
+fn negotiate_among(
+    offers: &[Discovery],
+    accept: &str,
+    pretty: Pretty,
+) -> Result<(Discovery, StatusFormat), NotAcceptable> {
     let met = clauses(accept).into_iter().find_map(|clause| {
-        let discovery = clause.discovery()?;
-        let format = clause.formats(&[Format::Json, Format::Yaml]).next()?;
-        Some((discovery, clause.prettify(format, pretty)))
+        let discovery = clause
+            .discovery()
+            .filter(|wanted| offers.contains(wanted))?;
+        let format = clause.formats(&[Format::Json, Format::Yaml]).next();
+        let format = match format {
+            Some(format) => StatusFormat::Object(clause.prettify(format, pretty)),
+            None if clause.is(PROTOBUF) => StatusFormat::Protobuf,
+            None => return None,
+        };
+        Some((discovery, format))
     });
     met.ok_or_else(|| refuse(&MEDIA_TYPES))
 }

@@ -241,18 +241,17 @@ async fn resources(
 }
 
 async fn openapi_v2(State(statics): Shared, request: Request) -> Answer {
-    answer(statics.openapi.v2(request.method(), request.headers()))
+    answer(statics.openapi.v2(request.headers()))
 }
 
 async fn openapi_index(State(statics): Shared, request: Request) -> Answer {
-    answer(statics.openapi.index(request.method(), request.headers()))
+    answer(statics.openapi.index(request.headers()))
 }
 
 async fn openapi_v3(State(statics): Shared, Path(key): Path<String>, request: Request) -> Answer {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let hash = query.first("hash").unwrap_or_default();
-    let (method, headers) = (request.method(), request.headers());
-    answer(statics.openapi.v3(&key, hash, method, headers))
+    answer(statics.openapi.v3(&key, hash, request.headers()))
 }
 
 async fn method_not_allowed(request: Request) -> Answer {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use fleetgate_apimachinery::{
     discovery::{AggregatedDiscovery, AggregatedVersion, ApiGroupList, Group, etag},
     json,
-    negotiation::{self, Discovery as Wanted, Format, NotAcceptable, Offer, View},
+    negotiation::{self, Discovery as Wanted, NotAcceptable, StatusFormat},
     query::Query,
     status::Status,
 };
@@ -23,35 +23,44 @@ use crate::respond;
 pub(super) struct Discovery {
     groups: &'static [Group],
     /// The list of groups.
-    list: Bytes,
+    list: Forms,
     v2: Aggregated,
     v2beta1: Aggregated,
+}
+
+/// A document in both forms.
+#[derive(Debug)]
+struct Forms {
+    json: Bytes,
+    protobuf: Bytes,
 }
 
 /// An aggregated document, which changes only with the program.
 #[derive(Debug)]
 struct Aggregated {
-    document: Bytes,
+    forms: Forms,
     etag: HeaderValue,
-    content_type: &'static str,
+    /// Of the media type.
+    parameters: &'static str,
 }
 
 // === impl Discovery ===
 
 impl Discovery {
     pub(super) fn new(groups: &'static [Group], address: String) -> Self {
+        let list = ApiGroupList::of(groups, &address);
         Self {
             groups,
-            list: bytes(&ApiGroupList::of(groups, &address)),
+            list: Forms::of(&list, list.to_protobuf()),
             v2: Aggregated::of(
                 groups,
                 AggregatedVersion::V2,
-                "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+                ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
             ),
             v2beta1: Aggregated::of(
                 groups,
                 AggregatedVersion::V2Beta1,
-                "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+                ";g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
             ),
         }
     }
@@ -75,11 +84,9 @@ impl Discovery {
     pub(super) fn groups(&self, headers: &HeaderMap, query: Option<&str>) -> Response<Body> {
         let accept = header(headers, &ACCEPT);
         match negotiation::negotiate_discovery(accept, pretty(headers, query)) {
-            Ok((Wanted::Groups, format)) => {
-                respond::document(StatusCode::OK, format, self.list.clone())
-            }
-            Ok((Wanted::AggregatedV2, _)) => self.v2.answer(headers),
-            Ok((Wanted::AggregatedV2Beta1, _)) => self.v2beta1.answer(headers),
+            Ok((Wanted::Groups, format)) => self.list.answer(format),
+            Ok((Wanted::AggregatedV2, format)) => self.v2.answer(headers, format),
+            Ok((Wanted::AggregatedV2Beta1, format)) => self.v2beta1.answer(headers, format),
             Err(NotAcceptable { status, format }) => respond::status(&status, format),
         }
     }
@@ -92,7 +99,10 @@ impl Discovery {
         query: Option<&str>,
     ) -> Response<Body> {
         match self.groups.iter().find(|group| group.name == name) {
-            Some(group) => plain(&group.document(), "APIGroup", headers, query),
+            Some(group) => plain(headers, query, || {
+                let document = group.document();
+                Forms::of(&document, document.to_protobuf())
+            }),
             None => respond::page_not_found(),
         }
     }
@@ -109,7 +119,9 @@ impl Discovery {
             return respond::page_not_found();
         };
         match group.resources(version) {
-            Some(resources) => plain(&resources, "APIResourceList", headers, query),
+            Some(resources) => plain(headers, query, || {
+                Forms::of(&resources, resources.to_protobuf())
+            }),
             None => {
                 let accept = header(headers, &ACCEPT);
                 let format = negotiation::negotiate_status(accept, pretty(headers, query));
@@ -119,71 +131,74 @@ impl Discovery {
     }
 }
 
+// === impl Forms ===
+
+impl Forms {
+    fn of<T: Serialize>(document: &T, protobuf: Vec<u8>) -> Self {
+        let json = json::to_vec(document).expect("strings and lists serialize");
+        Self {
+            json: json.into(),
+            protobuf: protobuf.into(),
+        }
+    }
+
+    fn answer(&self, format: StatusFormat) -> Response<Body> {
+        match format {
+            StatusFormat::Object(format) => {
+                respond::document(StatusCode::OK, format, self.json.clone())
+            }
+            StatusFormat::Protobuf => {
+                let body = Body::full(self.protobuf.clone());
+                respond::respond(StatusCode::OK, format.content_type(), body)
+            }
+        }
+    }
+}
+
 // === impl Aggregated ===
 
 impl Aggregated {
-    fn of(groups: &[Group], version: AggregatedVersion, content_type: &'static str) -> Self {
-        let document = bytes(&AggregatedDiscovery::of(groups, version));
-        let etag = HeaderValue::from_str(&etag(&document)).expect("hexadecimal digits in quotes");
+    fn of(groups: &[Group], version: AggregatedVersion, parameters: &'static str) -> Self {
+        let document = AggregatedDiscovery::of(groups, version);
+        let forms = Forms::of(&document, document.to_protobuf());
+        let etag = HeaderValue::from_str(&etag(&forms.json)).expect("hexadecimal digits in quotes");
         Self {
-            document,
+            forms,
             etag,
-            content_type,
+            parameters,
         }
     }
 
     /// The document, or word that the caller has it.
-    fn answer(&self, headers: &HeaderMap) -> Response<Body> {
-        let is_known = cache::has_tag(headers, &self.etag);
-        let (code, body) = if is_known {
-            (StatusCode::NOT_MODIFIED, Body::empty())
+    fn answer(&self, headers: &HeaderMap, format: StatusFormat) -> Response<Body> {
+        let mut response = if cache::has_tag(headers, &self.etag) {
+            respond::empty(StatusCode::NOT_MODIFIED)
         } else {
-            (
-                StatusCode::OK,
-                Body::full([&*self.document, b"\n"].concat()),
-            )
+            let mut response = self.forms.answer(format);
+            let content_type = format!("{}{}", format.content_type(), self.parameters);
+            let content_type = HeaderValue::from_str(&content_type).expect("media types are ASCII");
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response
         };
-        let mut response = respond::respond(code, self.content_type, body);
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public"));
         headers.insert(ETAG, self.etag.clone());
         headers.insert(VARY, HeaderValue::from_static("Accept"));
-        if is_known {
-            headers.remove(CONTENT_TYPE);
-        }
         response
     }
 }
 
-/// A document that has one form only.
-fn plain<T: Serialize>(
-    document: &T,
-    kind: &'static str,
+/// A document that is there once, whatever is asked for.
+fn plain(
     headers: &HeaderMap,
     query: Option<&str>,
+    document: impl FnOnce() -> Forms,
 ) -> Response<Body> {
     let accept = header(headers, &ACCEPT);
-    let pretty = pretty(headers, query);
-    let output = negotiation::negotiate(
-        accept,
-        pretty,
-        Offer::Object {
-            version: "v1",
-            kind,
-        },
-    );
-    let format = match output {
-        Ok(output) if output.view == View::Object => output.format,
-        Ok(_) => Format::Json,
-        Err(NotAcceptable { status, format }) => return respond::status(&status, format),
-    };
-    respond::document(StatusCode::OK, format, bytes(document))
-}
-
-fn bytes<T: Serialize>(document: &T) -> Bytes {
-    json::to_vec(document)
-        .expect("strings and lists serialize")
-        .into()
+    match negotiation::negotiate_plain(accept, pretty(headers, query)) {
+        Ok(format) => document().answer(format),
+        Err(NotAcceptable { status, format }) => respond::status(&status, format),
+    }
 }
 
 fn pretty(headers: &HeaderMap, query: Option<&str>) -> negotiation::Pretty {
@@ -197,3 +212,6 @@ fn header<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> &'h str {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

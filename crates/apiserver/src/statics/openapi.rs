@@ -15,10 +15,10 @@ use fleetgate_apimachinery::{
 };
 use fleetgate_stack::Body;
 use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    HeaderMap, HeaderValue, Response, StatusCode,
     header::{
-        ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPIRES,
-        IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, VARY,
+        ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, EXPIRES, IF_MODIFIED_SINCE,
+        IF_NONE_MATCH, LAST_MODIFIED, VARY,
     },
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -88,7 +88,7 @@ impl OpenApi {
     }
 
     /// `/openapi/v2`.
-    pub(super) fn v2(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
+    pub(super) fn v2(&self, headers: &HeaderMap) -> Response<Body> {
         let mut response = match negotiation::negotiate_openapi(accept(headers), Version::V2) {
             // Kubernetes says this without a word.
             None => respond::empty(StatusCode::NOT_ACCEPTABLE),
@@ -108,14 +108,14 @@ impl OpenApi {
         let headers = response.headers_mut();
         headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
         headers.append(VARY, HeaderValue::from_static("Accept"));
-        to(method, response)
+        response
     }
 
     /// `/openapi/v3`.
-    pub(super) fn index(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
+    pub(super) fn index(&self, headers: &HeaderMap) -> Response<Body> {
         let body = self.index.json.plain.clone();
         let json = DocumentFormat::Json.content_type(Version::V3);
-        to(method, self.answer(&self.index, json, body, headers))
+        self.answer(&self.index, json, body, headers)
     }
 
     /// `/openapi/v3/{key}`, with the hash that the caller knows of it.
@@ -123,13 +123,7 @@ impl OpenApi {
     /// With an old hash Kubernetes redirects to the new one, which does not work behind the
     /// aggregator, for it lets no redirect through. The document is answered instead, and not to be
     /// kept.
-    pub(super) fn v3(
-        &self,
-        key: &str,
-        hash: &str,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Response<Body> {
+    pub(super) fn v3(&self, key: &str, hash: &str, headers: &HeaderMap) -> Response<Body> {
         let Some(kept) = self.v3.get(key) else {
             return respond::page_not_found();
         };
@@ -149,7 +143,7 @@ impl OpenApi {
             headers.insert(CACHE_CONTROL, immutable);
             headers.insert(EXPIRES, date(Timestamp::now() + YEAR));
         }
-        to(method, response)
+        response
     }
 
     /// `body`, or word that the caller has it.
@@ -236,19 +230,6 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         let (name, weight) = encoding.split_once(';').unwrap_or((encoding, ""));
         name.trim() == "gzip" && !matches!(weight.trim(), "q=0" | "q=0.0")
     })
-}
-
-/// `response` to a request of `method`: to HEAD without its body.
-fn to(method: &Method, response: Response<Body>) -> Response<Body> {
-    if method != Method::HEAD || response.status() != StatusCode::OK {
-        return response;
-    }
-    let (mut parts, body) = response.into_parts();
-    if let Some(length) = http_body::Body::size_hint(&body).exact() {
-        let length = HeaderValue::from(length);
-        parts.headers.insert(CONTENT_LENGTH, length);
-    }
-    Response::from_parts(parts, Body::empty())
 }
 
 fn accept(headers: &HeaderMap) -> &str {
