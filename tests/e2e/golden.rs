@@ -1,11 +1,12 @@
-//! The recorded cases of karmada-aggregated-apiserver, answered alike.
+//! The recorded cases of karmada-aggregated-apiserver, answered alike: on either store, and through
+//! the aggregation layer of the host.
 
-use std::collections::BTreeSet;
-
-use fleetgate_tests::golden::{Case, cases};
-
-/// Cases that still differ, each with its reason. A case that agrees fails while it stands here.
-const DIFFERENT: &[(&str, &str)] = &[];
+use fleetgate_tests::{
+    environment::variable,
+    golden::{self, Case, Target, cases},
+    server::ServerSpec,
+};
+use futures::{StreamExt, stream};
 
 /// Cases by what their names begin with; each is of the first family that takes it.
 const FAMILIES: [(&str, &[&str]); 13] = [
@@ -28,22 +29,24 @@ fn is_of(case: &Case, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|prefix| case.name.starts_with(prefix))
 }
 
-/// Every case of `family` agrees, except those that stand in [`DIFFERENT`].
+/// What is wrong with how `target` answers `case`, empty if nothing.
+async fn fault(case: &Case, target: &Target) -> String {
+    let outcome = case.replay(target).await;
+    match outcome.is_good() {
+        true => String::new(),
+        false => format!("{}: {outcome:#?}\n", case.name),
+    }
+}
+
+/// Every case of `family` agrees, except those that are listed: asked of the fleet's server, and of
+/// it again through the host. Both keep the same clusters, so they take turns.
 async fn check(family: &str) {
     let (_, prefixes) = FAMILIES.iter().find(|(name, _)| *name == family).unwrap();
     let mut faults = String::new();
     for case in cases() {
-        if !is_of(&case, prefixes) {
-            continue;
-        }
-        let differences = case.differences().await;
-        let reason = DIFFERENT.iter().find(|(name, _)| *name == case.name);
-        match reason {
-            None => faults.push_str(&differences),
-            Some((name, reason)) if differences.is_empty() => {
-                faults.push_str(&format!("{name} agrees now, although: {reason}\n"));
-            }
-            Some(_) => {}
+        if is_of(&case, prefixes) {
+            faults += &fault(&case, &Target::fleets_server()).await;
+            faults += &fault(&case, &Target::through_the_host()).await;
         }
     }
     assert!(faults.is_empty(), "{faults}");
@@ -77,18 +80,29 @@ families!(
     watches,
 );
 
+/// The fleet's clusters are in the embedded store, unless it was started otherwise.
+#[tokio::test]
+async fn every_case_with_clusters_in_etcd() {
+    let prefix = format!("/golden-{}", std::process::id());
+    let spec = ServerSpec::default().etcd(&variable("FLEET_ETCD_URL"), &prefix);
+    let server = golden::server(spec).await;
+    let target = Target::server(&server);
+    let faults: Vec<String> = stream::iter(cases())
+        .map(async |case| fault(&case, &target).await)
+        .buffer_unordered(4)
+        .collect()
+        .await;
+    let faults = faults.concat();
+    assert!(faults.is_empty(), "{faults}");
+}
+
 #[test]
 fn every_case_is_of_one_family_and_every_family_is_tested() {
-    let cases = cases();
-    for case in &cases {
+    for case in cases() {
         let families = FAMILIES
             .iter()
-            .filter(|(_, prefixes)| is_of(case, prefixes));
+            .filter(|(_, prefixes)| is_of(&case, prefixes));
         assert_eq!(families.count(), 1, "{}", case.name);
     }
     assert_eq!(FAMILIES.map(|(name, _)| name), TESTED);
-    let known: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-    for (name, _) in DIFFERENT {
-        assert!(known.contains(name), "{name} is no case");
-    }
 }

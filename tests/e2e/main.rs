@@ -11,6 +11,7 @@ mod golden;
 mod guide;
 mod identity;
 mod load;
+mod recorded_values;
 mod rotation;
 mod shutdown;
 mod stored;

@@ -9,9 +9,12 @@
     reason = "a test that cannot be set up must stop"
 )]
 
+pub mod clients;
+pub mod command;
 pub mod connect_front;
 pub mod connection;
 pub mod environment;
+pub mod etcd;
 pub mod forward_proxy;
 pub mod golden;
 pub mod host_front;

@@ -45,6 +45,7 @@ impl Environment {
         this.path("FLEET_SA_KEY", &ground.token_key.private_file);
         this.path("FLEET_FRONT_PROXY_CERT", &fleet.front_proxy.cert_file);
         this.path("FLEET_FRONT_PROXY_KEY", &fleet.front_proxy.key_file);
+        this.path("FLEET_ETCD_BIN", &ground.assets.etcd);
         this.server(fleet);
         this.host(fleet);
         this.members(fleet);

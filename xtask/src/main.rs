@@ -1,4 +1,4 @@
-//! The project's own commands: up, test, e2e, bench, tidy, lint.
+//! The project's own commands: up, test, e2e, golden, bench, tidy, lint.
 //!
 //! Everything runs on one thread: children die with the thread that started them.
 
@@ -37,6 +37,7 @@ use crate::{
     node::Wish,
     server::{ServerBinary, Storage},
     state::Afterwards,
+    suites::Replay,
     up::UpSpec,
 };
 
@@ -66,6 +67,8 @@ enum Command {
         #[arg(long)]
         require_node: bool,
     },
+    /// Replay the recorded cases of karmada-aggregated-apiserver and tell which agree.
+    Golden(GoldenArgs),
     /// Measure on real members, as ratios against direct access in the same run.
     Bench {
         /// Only this bench.
@@ -113,6 +116,24 @@ struct UpArgs {
     cmd: Vec<OsString>,
 }
 
+#[derive(Args, Debug)]
+struct GoldenArgs {
+    /// Only cases whose name contains this.
+    filter: Option<String>,
+    /// Where the server keeps the clusters.
+    #[arg(long, value_enum, default_value_t = Storage::Embedded)]
+    storage: Storage,
+    /// Send them through the aggregation layer of the host instead of to the server itself.
+    #[arg(long)]
+    through_host: bool,
+    /// What is printed: table or json.
+    #[arg(long, short, default_value = "table", value_parser = ["table", "json"])]
+    output: String,
+    /// Replay them against this binary instead of building ours.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     match dispatch(Cli::parse().command) {
         Ok(code) => code,
@@ -131,6 +152,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             filter,
             require_node,
         } => block_on(suites::e2e(filter, wish(require_node))),
+        Command::Golden(args) => block_on(suites::golden(args.replay())),
         Command::Bench { name } => block_on(suites::bench(name)),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
@@ -178,6 +200,25 @@ impl UpArgs {
                 None => ServerBinary::Build(Profile::Dev),
             },
             command: self.cmd,
+        }
+    }
+}
+
+// === impl GoldenArgs ===
+
+impl GoldenArgs {
+    fn replay(self) -> Replay {
+        let mut args = vec![format!("--output={}", self.output)];
+        if self.through_host {
+            args.push("--through-host".to_owned());
+        }
+        args.extend(self.filter);
+        Replay {
+            storage: self.storage,
+            server: self
+                .server
+                .map_or(ServerBinary::Build(Profile::Dev), ServerBinary::Given),
+            args,
         }
     }
 }

@@ -18,6 +18,15 @@ const TESTS: &str = "fleetgate-tests";
 /// Most end-to-end tests wait for something: more at a time than there are processors.
 const TEST_THREADS: &str = "--test-threads=8";
 
+/// A replay of the recorded cases.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    pub(crate) storage: Storage,
+    pub(crate) server: ServerBinary,
+    /// For the program that replays them.
+    pub(crate) args: Vec<String>,
+}
+
 /// Unit and in-process tests, then the end-to-end tests.
 pub(crate) async fn test(node: Wish) -> Result<ExitCode> {
     ui::step("unit and in-process tests");
@@ -39,6 +48,19 @@ pub(crate) async fn e2e(filter: Option<String>, node: Wish) -> Result<ExitCode> 
         command.splice(0..0, ["env".into(), "FLEET_REQUIRE_NODE=1".into()]);
     }
     up::run(spec(command, node, Profile::Dev)).await
+}
+
+/// The recorded cases, in a fleet of two members.
+pub(crate) async fn golden(replay: Replay) -> Result<ExitCode> {
+    cargo::run(&["build", "--package", TESTS, "--bin", "golden"])?;
+    let run = ["run", "--quiet", "--package", TESTS, "--bin", "golden"];
+    let spec = spec(cargo_command(&run, replay.args), Wish::No, Profile::Dev);
+    up::run(UpSpec {
+        storage: replay.storage,
+        server: replay.server,
+        ..spec
+    })
+    .await
 }
 
 /// The bench `name`, or all, with everything optimised.
@@ -68,12 +90,12 @@ fn spec(command: Vec<OsString>, node: Wish, profile: Profile) -> UpSpec {
     }
 }
 
-/// Cargo with `args`, and `word` handed on to the program that it runs.
-fn cargo_command(args: &[&str], word: Option<String>) -> Vec<OsString> {
+/// Cargo with `args`, and `words` handed on to the program that it runs.
+fn cargo_command(args: &[&str], words: impl IntoIterator<Item = String>) -> Vec<OsString> {
     let manifest = cargo::workspace().join("Cargo.toml");
     let mut command = vec![cargo::program()];
     command.extend(args.iter().map(OsString::from));
     command.extend(["--manifest-path".into(), manifest.into(), "--".into()]);
-    command.extend(word.map(OsString::from));
+    command.extend(words.into_iter().map(OsString::from));
     command
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use fleetgate_tests::{fleet, kubectl::Running, node::Node};
+use fleetgate_tests::{command::Running, fleet, node::Node};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
