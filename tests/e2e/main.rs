@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod api_service;
+mod clients;
 mod durability;
 mod faults;
 mod forward_proxies;
