@@ -1,5 +1,11 @@
 //! The Cluster API with plain kubectl, through the host.
 
+mod apply;
+mod change;
+mod delete;
+mod read;
+mod schema;
+
 use std::time::Duration;
 
 use fleetgate_tests::{Kubectl, fleet};
