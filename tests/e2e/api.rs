@@ -5,6 +5,7 @@ mod change;
 mod delete;
 mod read;
 mod schema;
+mod server_side_apply;
 
 use std::time::Duration;
 

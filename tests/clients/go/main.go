@@ -1,5 +1,6 @@
 // Command clients does to the Cluster API what programs in client-go do, and prints what came of it as JSON lines.
 //
+//	clients apply NAME
 //	clients crud PREFIX
 //	clients informer SELECTOR     until its standard input ends
 //	clients status NAME WORKERS ROUNDS
@@ -31,6 +32,7 @@ type clusters = dynamic.NamespaceableResourceInterface
 
 // What each command does with its arguments.
 var commands = map[string]func(context.Context, dynamic.Interface, []string) error{
+	"apply":    apply,
 	"crud":     crud,
 	"informer": inform,
 	"status":   status,
@@ -45,7 +47,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return fmt.Errorf("which of the commands crud, informer, status?")
+		return fmt.Errorf("which of the commands apply, crud, informer, status?")
 	}
 	client, err := connect()
 	if err != nil {

@@ -1,4 +1,5 @@
-//! client-go: every verb, controllers that count in one status. Through the host, as controllers go.
+//! client-go: every verb, controllers that count in one status, and server-side apply. Through the
+//! host, as controllers go.
 
 use fleetgate_tests::{CLUSTERS, clients::Client, fleet};
 use serde_json::{Value, json};
@@ -46,5 +47,20 @@ async fn controllers_that_count_in_one_status_lose_no_count() {
     assert_eq!(after["status"]["nodeSummary"]["totalNum"], WORKERS * ROUNDS);
     assert_eq!(after["spec"], before["spec"]);
     assert_eq!(after["metadata"]["generation"], 1);
+    host.delete(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn appliers_share_a_cluster_and_take_from_each_other_by_force() {
+    let (host, path) = (
+        fleet().at_host(&fleet().admin()),
+        format!("{CLUSTERS}/go-apply"),
+    );
+    host.delete(&path).await;
+    let Some(line) = run("client-go server-side apply", "apply go-apply").await else {
+        return;
+    };
+    let managers = json!({"one": "Apply ", "two": "Apply ", "agent": "Apply status"});
+    assert_eq!(line, json!({"managers": managers}));
     host.delete(&path).await.expect(200);
 }
