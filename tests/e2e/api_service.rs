@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use fleetgate_tests::fleet;
+use fleetgate_tests::{
+    fleet,
+    wait::{SOON, check, until},
+};
+use serde_json::Value;
 use tokio::time::Instant;
 
 const API_SERVICE: &str = "v1alpha1.cluster.karmada.io";
@@ -19,6 +23,37 @@ async fn the_apiservice_is_available() {
         row.split_whitespace().take(3).collect::<Vec<_>>(),
         [API_SERVICE, service, "True"],
         "{table}"
+    );
+}
+
+/// The host merges the documents of all servers behind it into its own, and leaves out those that
+/// it cannot read.
+#[tokio::test]
+async fn the_host_merges_the_openapi_documents_into_its_own() {
+    let host = fleet().host();
+    let cluster = "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.Cluster";
+    let document = async || -> Result<Value, String> {
+        let text = host.ok("get --raw /openapi/v2").await;
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let is_there = document["definitions"][cluster].is_object();
+        check(is_there, || format!("no {cluster}")).map(|()| document)
+    };
+    let (merged, _) = until("the host's document", SOON, document).await;
+    let read = &merged["paths"]["/apis/cluster.karmada.io/v1alpha1/clusters/{name}"]["get"];
+    assert_eq!(read["operationId"], "readClusterKarmadaIoV1alpha1Cluster");
+    let index = host.ok("get --raw /openapi/v3").await;
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let entry = &index["paths"]["apis/cluster.karmada.io/v1alpha1"];
+    let url = entry["serverRelativeURL"].as_str().unwrap();
+    let group = host.call("get --raw").arg(url).ok().await;
+    let group: Value = serde_json::from_str(&group).unwrap();
+    assert!(group["components"]["schemas"][cluster].is_object());
+    let explained = host
+        .ok("explain clusters.spec.syncMode --output=plaintext-openapiv2")
+        .await;
+    assert!(
+        explained.contains("FIELD:    syncMode <string>"),
+        "{explained}"
     );
 }
 

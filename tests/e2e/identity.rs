@@ -162,23 +162,32 @@ async fn an_impersonation_without_the_right_never_reaches_a_member() {
     let [_, _, host, server] = &callers;
     let own_name = ("Impersonate-User", "identity-pretender");
     let attempts: [(&[(&str, &str)], &str); 4] = [
-        (&[("Impersonate-User", "system:admin")], "users"),
-        (&[("impersonate-user", ADMIN)], "serviceaccounts"),
+        (
+            &[("Impersonate-User", "system:admin")],
+            "impersonate:user-info users",
+        ),
+        (
+            &[("impersonate-user", ADMIN)],
+            "impersonate:serviceaccount serviceaccounts",
+        ),
         (
             &[own_name, ("Impersonate-Group", "system:masters")],
-            "users",
+            "impersonate users",
         ),
-        (&[own_name, ("Impersonate-Uid", "0")], "users"),
+        (
+            &[own_name, ("Impersonate-Uid", "0")],
+            "impersonate:user-info users",
+        ),
     ];
     let path = recorder.path("/refused");
     for caller in [host, server] {
-        for (headers, resource) in attempts {
+        for (headers, right) in attempts {
             let mut call = caller.client.call(Method::GET, &path);
             for (name, value) in headers {
                 call = call.header(name, value);
             }
             let refused = call.send().await.expect(403);
-            check_refusal(caller.at, &refused, "identity-pretender", resource);
+            check_refusal(caller.at, &refused, "identity-pretender", right);
         }
         // Groups of nobody.
         let call = caller.client.call(Method::GET, &path);
@@ -190,15 +199,12 @@ async fn an_impersonation_without_the_right_never_reaches_a_member() {
     recorder.remove().await;
 }
 
-/// The host names a verb of its own for this since Kubernetes 1.35.
+/// Both name the narrow right that lacks first (KEP-5284).
 #[track_caller]
-fn check_refusal(at: &str, refused: &Reply, user: &str, resource: &str) {
-    let message = refused.message();
-    let want = match at.starts_with("host") {
-        true => format!("User {user:?} cannot impersonate"),
-        false => format!("User {user:?} cannot impersonate resource {resource:?}"),
-    };
-    assert!(message.contains(&want), "{at}: {refused}");
+fn check_refusal(at: &str, refused: &Reply, user: &str, right: &str) {
+    let (verb, resource) = right.split_once(' ').expect("a verb and a resource");
+    let want = format!("User {user:?} cannot {verb} resource {resource:?}");
+    assert!(refused.message().contains(&want), "{at}: {refused}");
 }
 
 /// The right to be one user is no right to be in any group.
@@ -238,7 +244,7 @@ async fn each_impersonated_group_needs_its_own_right() {
         let received = recorder.only(&allowed);
         check_identity(&received, &recorder, "identity-jane", &["identity-devs"]);
         let refused = as_jane("/refused", "system:masters").await.expect(403);
-        check_refusal(at, &refused, "identity-deputy", "groups");
+        check_refusal(at, &refused, "identity-deputy", "impersonate groups");
     }
     assert!(recorder.all("/refused").is_empty());
     recorder.remove().await;
