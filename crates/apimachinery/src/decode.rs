@@ -45,12 +45,12 @@ pub struct Decoded<T = Value> {
 #[error("{0}")]
 pub struct SyntaxError(String);
 
-/// A value with the fields that stood in it twice.
+/// A value with what is wrong with its fields.
 #[derive(Clone, Debug, PartialEq)]
 struct Parsed {
     value: Value,
-    /// `duplicate field "spec.x"`.
-    duplicates: Vec<String>,
+    /// `duplicate field "spec.x"`; in JSON also `unknown field "spec.y"`.
+    faults: Vec<String>,
 }
 
 /// Reads a body that holds an object.
@@ -63,7 +63,8 @@ pub fn decode<T: DeserializeOwned>(
     expected: &Expected<'_>,
     validation: FieldValidation,
 ) -> Result<Decoded<T>, Status> {
-    let Parsed { value, duplicates } = parse(body, input).map_err(|error| {
+    let ty = Type::Named(expected.definition);
+    let Parsed { value, mut faults } = parse(body, input, ty).map_err(|error| {
         let format = match input {
             Input::Json => "json",
             Input::Yaml => "yaml",
@@ -74,13 +75,14 @@ pub fn decode<T: DeserializeOwned>(
         )
     })?;
     expected.check_kind(&value, body)?;
-    let faults = match validation {
-        FieldValidation::Ignore => Vec::new(),
-        FieldValidation::Strict | FieldValidation::Warn => duplicates
-            .into_iter()
-            .chain(unknown_fields(&value, Type::Named(expected.definition)))
-            .collect(),
-    };
+    match validation {
+        FieldValidation::Ignore => faults.clear(),
+        // YAML is read without its type.
+        FieldValidation::Strict | FieldValidation::Warn if input == Input::Yaml => {
+            faults.extend(unknown_fields(&value, ty));
+        }
+        FieldValidation::Strict | FieldValidation::Warn => {}
+    }
     let object = T::deserialize(value).map_err(|error| expected.unhandled(&error.to_string()))?;
     match validation {
         FieldValidation::Strict if !faults.is_empty() => {
@@ -98,15 +100,15 @@ pub fn decode<T: DeserializeOwned>(
 /// # Errors
 /// [`SyntaxError`].
 pub fn decode_value(body: &[u8], input: Input) -> Result<Value, SyntaxError> {
-    parse(body, input).map(|parsed| parsed.value)
+    parse(body, input, Type::Any).map(|parsed| parsed.value)
 }
 
-/// Reads JSON; gives the texts of duplicate fields too.
+/// Reads JSON of type `ty`; gives the texts of duplicate and unknown fields too.
 ///
 /// # Errors
 /// [`SyntaxError`].
-pub(crate) fn decode_json(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxError> {
-    json::parse(body).map(|Parsed { value, duplicates }| (value, duplicates))
+pub(crate) fn decode_json(body: &[u8], ty: Type) -> Result<(Value, Vec<String>), SyntaxError> {
+    json::parse(body, ty).map(|Parsed { value, faults }| (value, faults))
 }
 
 /// Reads YAML, of which the first document counts; gives the texts of duplicate fields too.
@@ -114,7 +116,7 @@ pub(crate) fn decode_json(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxErr
 /// # Errors
 /// [`SyntaxError`].
 pub(crate) fn decode_yaml(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxError> {
-    yaml::parse(body).map(|Parsed { value, duplicates }| (value, duplicates))
+    yaml::parse(body).map(|Parsed { value, faults }| (value, faults))
 }
 
 /// The text of a strict decoding error.
@@ -122,9 +124,9 @@ pub(crate) fn strict_error(faults: &[String]) -> String {
     format!("strict decoding error: {}", faults.join(", "))
 }
 
-fn parse(body: &[u8], input: Input) -> Result<Parsed, SyntaxError> {
+fn parse(body: &[u8], input: Input, ty: Type) -> Result<Parsed, SyntaxError> {
     match input {
-        Input::Json => json::parse(body),
+        Input::Json => json::parse(body, ty),
         Input::Yaml => yaml::parse(body),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use self::json::{MAX_OPERATIONS, Operations};
 use crate::{
     decode::{Decoded, decode_json, strict_error, unknown_fields},
-    definition::{Definition, Type},
+    definition::{Definition, Field, List, Type},
     field::{FieldError, Path},
     go,
     options::FieldValidation,
@@ -24,10 +24,18 @@ const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const STRATEGIC_MERGE_PATCH: &str = "application/strategic-merge-patch+json";
 const APPLY_PATCH: &str = "application/apply-patch+yaml";
-/// The fields of an operation of a JSON patch.
-const OPERATION_FIELDS: [&str; 4] = ["from", "op", "path", "value"];
-/// Most faults that are told of one patch.
-const MAX_FAULTS: usize = 100;
+/// What a JSON patch is.
+const OPERATIONS: Type = Type::List(&List::of(Type::Named(&OPERATION)));
+static OPERATION: Definition = Definition::object(
+    "handlers.jsonPatchOp",
+    "",
+    &[
+        Field::optional("from", Type::String, ""),
+        Field::optional("op", Type::String, ""),
+        Field::optional("path", Type::String, ""),
+        Field::optional("value", Type::Any, ""),
+    ],
+);
 const GO_MAP: &str = "map[string]interface {}";
 /// The types that patches are said to be read in, in Kubernetes' order.
 const MEDIA_TYPES: [&str; 4] = [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH];
@@ -183,7 +191,8 @@ fn parse_operations(
         ),
     };
     let refuse = |error: String| Status::bad_request(format!("{prefix}{error}"));
-    let (value, duplicates) = decode_json(body).map_err(|error| refuse(error.to_string()))?;
+    let (value, found) =
+        decode_json(body, OPERATIONS).map_err(|error| refuse(error.to_string()))?;
     let items = match value {
         Value::Array(items) => items,
         Value::Null => Vec::new(),
@@ -202,19 +211,7 @@ fn parse_operations(
     if operations.len() > MAX_OPERATIONS {
         return Err(too_many(operations.len()));
     }
-    let unknown = operations
-        .iter()
-        .enumerate()
-        .flat_map(|(index, operation)| {
-            let names = operation
-                .keys()
-                .filter(|name| !OPERATION_FIELDS.contains(&name.as_str()));
-            names.map(move |name| {
-                format!("unknown field {}", go::quote(&format!("[{index}].{name}")))
-            })
-        });
-    let all = duplicates.into_iter().chain(unknown).take(MAX_FAULTS);
-    faults.extend(all.map(|fault| format!("json patch {fault}")));
+    faults.extend(found.into_iter().map(|fault| format!("json patch {fault}")));
     Ok(Change::Json(Operations(operations)))
 }
 
@@ -251,7 +248,8 @@ fn parse_merge(
             }
         })
     };
-    let (value, duplicates) = decode_json(body).map_err(|error| refuse(error.to_string()))?;
+    let (value, duplicates) =
+        decode_json(body, Type::Any).map_err(|error| refuse(error.to_string()))?;
     faults.extend(duplicates);
     let patch = object(value, GO_MAP).map_err(refuse)?;
     patch.ok_or_else(|| Status::bad_request("Invalid JSON Patch"))
@@ -260,7 +258,7 @@ fn parse_merge(
 /// Reads a strategic merge patch.
 fn parse_strategic(body: &[u8], faults: &mut Vec<String>) -> Result<Map<String, Value>, Status> {
     let (value, duplicates) =
-        decode_json(body).map_err(|error| Status::bad_request(error.to_string()))?;
+        decode_json(body, Type::Any).map_err(|error| Status::bad_request(error.to_string()))?;
     faults.extend(duplicates);
     let patch = object(value, GO_MAP).map_err(Status::bad_request)?;
     Ok(patch.unwrap_or_default())

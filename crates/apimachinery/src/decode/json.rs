@@ -1,4 +1,5 @@
-//! JSON to a value, noting duplicate fields, with Go's texts for syntax errors.
+//! JSON to a value, noting unknown and duplicate fields in the order in which they stand, with Go's
+//! texts for syntax errors.
 
 use std::fmt::{self, Write};
 
@@ -6,23 +7,27 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, error::Category};
 
 use super::{Parsed, SyntaxError};
-use crate::go;
+use crate::{definition::Type, go};
 
 /// Most faults that are told of one body.
 const MAX_FAULTS: usize = 100;
 
-/// Reads `body`, which is one JSON value.
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, SyntaxError> {
+/// Reads `body`, which is one JSON value of type `ty`.
+pub(super) fn parse(body: &[u8], ty: Type) -> Result<Parsed, SyntaxError> {
     let mut place = Place::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = place.deserialize(&mut deserializer).and_then(|value| {
+    let reading = Reading {
+        place: &mut place,
+        ty: Some(ty),
+    };
+    let value = reading.deserialize(&mut deserializer).and_then(|value| {
         deserializer.end()?;
         Ok(value)
     });
     let value = value.map_err(|error| SyntaxError(go_text(&error, body)))?;
     Ok(Parsed {
         value,
-        duplicates: place.duplicates,
+        faults: place.faults,
     })
 }
 
@@ -31,7 +36,14 @@ pub(super) fn parse(body: &[u8]) -> Result<Parsed, SyntaxError> {
 struct Place {
     /// The path, as Go writes it: `spec.taints[0].key`.
     path: String,
-    duplicates: Vec<String>,
+    faults: Vec<String>,
+}
+
+/// A value that is being read.
+struct Reading<'p> {
+    place: &'p mut Place,
+    /// Its type; nothing within a field that is not known, of which nothing more is told.
+    ty: Option<Type>,
 }
 
 /// What Go says of `body`, of which serde says `error`.
@@ -80,7 +92,19 @@ fn go_text(error: &serde_json::Error, body: &[u8]) -> String {
 
 // === impl Place ===
 
-impl<'de> DeserializeSeed<'de> for &mut Place {
+impl Place {
+    /// Notes `fault`, once, of the field where the reader stands.
+    fn note(&mut self, fault: &str) {
+        let text = format!("{fault} field {}", go::quote(&self.path));
+        if self.faults.len() < MAX_FAULTS && !self.faults.contains(&text) {
+            self.faults.push(text);
+        }
+    }
+}
+
+// === impl Reading ===
+
+impl<'de> DeserializeSeed<'de> for Reading<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -88,7 +112,7 @@ impl<'de> DeserializeSeed<'de> for &mut Place {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Place {
+impl<'de> Visitor<'de> for Reading<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,11 +149,14 @@ impl<'de> Visitor<'de> for &mut Place {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        let end = self.path.len();
+        let end = self.place.path.len();
         loop {
-            write!(self.path, "[{}]", list.len()).map_err(A::Error::custom)?;
-            let item = items.next_element_seed(&mut *self)?;
-            self.path.truncate(end);
+            write!(self.place.path, "[{}]", list.len()).map_err(A::Error::custom)?;
+            let item = items.next_element_seed(Reading {
+                place: &mut *self.place,
+                ty: self.ty.map(Type::item),
+            })?;
+            self.place.path.truncate(end);
             match item {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),
@@ -139,19 +166,24 @@ impl<'de> Visitor<'de> for &mut Place {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        let end = self.path.len();
+        let end = self.place.path.len();
         while let Some(name) = fields.next_key::<String>()? {
             if end > 0 {
-                self.path.push('.');
+                self.place.path.push('.');
             }
-            self.path.push_str(&name);
-            if map.contains_key(&name) && self.duplicates.len() < MAX_FAULTS {
-                self.duplicates
-                    .push(format!("duplicate field {}", go::quote(&self.path)));
+            self.place.path.push_str(&name);
+            let ty = self.ty.and_then(|ty| ty.entry(&name));
+            if self.ty.is_some() && ty.is_none() {
+                self.place.note("unknown");
+            } else if self.ty.is_some() && map.contains_key(&name) {
+                self.place.note("duplicate");
             }
-            let value = fields.next_value_seed(&mut *self)?;
+            let value = fields.next_value_seed(Reading {
+                place: &mut *self.place,
+                ty,
+            })?;
             map.insert(name, value);
-            self.path.truncate(end);
+            self.place.path.truncate(end);
         }
         Ok(Value::Object(map))
     }

@@ -18,7 +18,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Parsed, SyntaxError> {
     let duplicates = strict.err().map(|error| duplicate(&error));
     Ok(Parsed {
         value,
-        duplicates: duplicates.into_iter().collect(),
+        faults: duplicates.into_iter().collect(),
     })
 }
 

@@ -133,7 +133,7 @@ impl Configuration {
 
 /// The value of `body`, with the texts of fields that stand there twice.
 fn read(body: &[u8]) -> Result<(Value, Vec<String>), Status> {
-    match decode_json(body) {
+    match decode_json(body, Type::Any) {
         Ok((value, faults)) if faults.is_empty() => Ok((value, faults)),
         // Not JSON, or faulty: the words are those of a YAML reader.
         Ok(_) | Err(_) => decode_yaml(body)

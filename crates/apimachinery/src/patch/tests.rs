@@ -145,10 +145,10 @@ fn faults_of_a_patch_are_told() {
     );
     check_warned(
         PatchType::Json,
-        r#"[{"op": "add", "op": "test", "path": "/a/b", "value": 1, "x": {}}]"#,
+        r#"[{"op": "add", "x": {}, "op": "test", "path": "/a/b", "value": 1}]"#,
         &[
-            "json patch duplicate field \"[0].op\"",
             "json patch unknown field \"[0].x\"",
+            "json patch duplicate field \"[0].op\"",
         ],
     );
 }
