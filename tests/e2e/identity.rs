@@ -172,7 +172,7 @@ async fn an_impersonation_without_the_right_never_reaches_a_member() {
         ),
         (
             &[own_name, ("Impersonate-Group", "system:masters")],
-            "impersonate users",
+            "impersonate:user-info users",
         ),
         (
             &[own_name, ("Impersonate-Uid", "0")],

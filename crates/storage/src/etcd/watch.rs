@@ -48,6 +48,8 @@ struct Watcher {
 struct Source {
     attempt: Attempt,
     responses: Streaming<WatchResponse>,
+    /// Whether etcd has said that the watch is there.
+    is_created: bool,
     /// The beginning of a response that comes in parts.
     parts: Vec<Event>,
 }
@@ -163,6 +165,7 @@ impl Watcher {
                     return Source {
                         attempt,
                         responses: response.into_inner(),
+                        is_created: false,
                         parts: Vec::new(),
                     };
                 }
@@ -185,11 +188,13 @@ impl Watcher {
             return Step::Reopen(Status::unavailable(response.cancel_reason));
         }
         if response.created {
+            source.is_created = true;
             return Step::GoOn;
         }
         if response.events.is_empty() && source.parts.is_empty() {
-            // Progress: all watches of the stream, which is this one, have come so far.
-            return if revision > self.after {
+            // Progress: all watches of the stream, which is this one, have come so far. Until etcd has
+            // announced the watch it holds its events back, but not what it says of progress.
+            return if revision > self.after && source.is_created {
                 Step::Deliver(WatchBatch {
                     events: Vec::new(),
                     revision,
