@@ -1,4 +1,4 @@
-//! The project's own commands: up, test, e2e, golden, bench, tidy, lint.
+//! The project's own commands: up, test, e2e, golden, fuzz, bench, tidy, lint.
 //!
 //! Everything runs on one thread: children die with the thread that started them.
 
@@ -10,6 +10,7 @@ mod client;
 mod command;
 mod environment;
 mod fleet;
+mod fuzz;
 mod guard;
 mod hints;
 mod kubeconfig;
@@ -34,6 +35,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     cargo::Profile,
+    fuzz::Plan,
     node::Wish,
     server::{ServerBinary, Storage},
     state::Afterwards,
@@ -58,6 +60,9 @@ enum Command {
         /// Fail where the machine cannot have a real node, instead of leaving its tests out.
         #[arg(long)]
         require_node: bool,
+        /// How long each fuzz target runs.
+        #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+        fuzz_seconds: u32,
     },
     /// Run the end-to-end tests alone.
     E2e {
@@ -69,6 +74,14 @@ enum Command {
     },
     /// Replay the recorded cases of karmada-aggregated-apiserver and tell which agree.
     Golden(GoldenArgs),
+    /// Run the fuzz targets, or one of them.
+    Fuzz {
+        /// Only this target.
+        target: Option<String>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Measure on real members, as ratios against direct access in the same run.
     Bench {
         /// Only this bench.
@@ -147,12 +160,16 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up(args) => block_on(up::run(args.spec())),
-        Command::Test { require_node } => block_on(suites::test(wish(require_node))),
+        Command::Test {
+            require_node,
+            fuzz_seconds,
+        } => block_on(suites::test(wish(require_node), fuzz_seconds)),
         Command::E2e {
             filter,
             require_node,
         } => block_on(suites::e2e(filter, wish(require_node))),
         Command::Golden(args) => block_on(suites::golden(args.replay())),
+        Command::Fuzz { target, seconds } => block_on(fuzz::run(Plan { target, seconds })),
         Command::Bench { name } => block_on(suites::bench(name)),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),

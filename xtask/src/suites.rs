@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::{
     cargo::{self, Profile},
+    fuzz::{self, Plan},
     node::Wish,
     server::{ServerBinary, Storage},
     state::Afterwards,
@@ -27,11 +28,18 @@ pub(crate) struct Replay {
     pub(crate) args: Vec<String>,
 }
 
-/// Unit and in-process tests, then the end-to-end tests.
-pub(crate) async fn test(node: Wish) -> Result<ExitCode> {
+/// Unit and in-process tests, each fuzz target for `fuzz_seconds`, then the end-to-end tests.
+pub(crate) async fn test(node: Wish, fuzz_seconds: u32) -> Result<ExitCode> {
     ui::step("unit and in-process tests");
     cargo::run(&["test", "--workspace", "--exclude", TESTS])?;
     cargo::run(&["test", "--package", TESTS, "--lib"])?;
+    let plan = Plan {
+        target: None,
+        seconds: fuzz_seconds,
+    };
+    if fuzz::run(plan).await? != ExitCode::SUCCESS {
+        return Ok(ExitCode::FAILURE);
+    }
     e2e(None, node).await
 }
 
