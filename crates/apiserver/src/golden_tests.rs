@@ -51,6 +51,17 @@ fn mask(value: Value, show: &[&str]) -> Value {
     }
 }
 
+/// Puts owners of fields into an order of their own: theirs is by time, to the second, which is
+/// masked.
+fn without_ages(answer: &mut Value) {
+    if let Some(Value::Array(owners)) = answer.pointer_mut("/body/metadata/managedFields") {
+        owners.sort_by_key(|owner| {
+            let text = |field: &str| owner[field].as_str().unwrap_or_default().to_owned();
+            (text("operation"), text("manager"), text("subresource"))
+        });
+    }
+}
+
 fn is_age(text: &str) -> bool {
     let digits = text.strip_suffix('s').unwrap_or_default();
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
@@ -117,9 +128,12 @@ async fn recorded_cases_are_answered_as_recorded() {
         let show = case["show"].as_array().into_iter().flatten();
         let show: Vec<_> = show.filter_map(Value::as_str).collect();
         for (index, step) in case["steps"].as_array().into_iter().flatten().enumerate() {
-            let (got, want) = (replay(&fixture, step, &show).await, &expected[name][index]);
+            let mut got = replay(&fixture, step, &show).await;
+            let mut want = expected[name][index].clone();
+            without_ages(&mut got);
+            without_ages(&mut want);
             replayed += 1;
-            if got != *want {
+            if got != want {
                 different.push(format!("{name} {index}\n got {got}\nwant {want}"));
             }
         }
