@@ -35,6 +35,17 @@ pub(crate) struct Plan {
     pub(crate) target: Option<String>,
     /// Seconds for each target.
     pub(crate) seconds: u32,
+    /// What chance begins with.
+    pub(crate) chance: Chance,
+}
+
+/// Where the inputs come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chance {
+    /// Others with each run, to find what is new.
+    Free,
+    /// The same with each run, so that a test that passed passes again.
+    Fixed,
 }
 
 /// The program with all targets, and where it may write.
@@ -43,7 +54,7 @@ struct Fuzzer {
     program: PathBuf,
     /// `target/fuzz`.
     dir: PathBuf,
-    seconds: u32,
+    plan: Plan,
 }
 
 /// What became of one target.
@@ -58,7 +69,7 @@ struct Outcome {
 pub(crate) async fn run(plan: Plan) -> Result<ExitCode> {
     let targets = targets(plan.target.as_deref())?;
     ui::step(format_args!("fuzz targets, {} s each", plan.seconds));
-    let fuzzer = Fuzzer::build(plan.seconds)?;
+    let fuzzer = Fuzzer::build(plan)?;
     let runs = targets.into_iter().map(|target| fuzzer.fuzz(target));
     let outcomes: Vec<_> = stream::iter(runs)
         .buffer_unordered(AT_A_TIME)
@@ -98,10 +109,22 @@ fn package() -> PathBuf {
     cargo::workspace().join("fuzz")
 }
 
+// === impl Chance ===
+
+impl Chance {
+    /// For libFuzzer, to which 0 is any.
+    const fn seed(self) -> u32 {
+        match self {
+            Self::Free => 0,
+            Self::Fixed => 1,
+        }
+    }
+}
+
 // === impl Fuzzer ===
 
 impl Fuzzer {
-    fn build(seconds: u32) -> Result<Self> {
+    fn build(plan: Plan) -> Result<Self> {
         let (dir, host) = (target_dir()?.join("fuzz"), host()?);
         let manifest = package().join("Cargo.toml");
         // With a target that is named, the flags are not those of build scripts.
@@ -113,16 +136,15 @@ impl Fuzzer {
             .env("CARGO_TARGET_DIR", dir.join("build"));
         cargo::check(&mut command, &args)?;
         let program = dir.join("build").join(host).join("debug/fleetgate-fuzz");
-        Ok(Self {
-            program,
-            dir,
-            seconds,
-        })
+        Ok(Self { program, dir, plan })
     }
 
     /// Runs `target` on its seeds and on what was found before.
     async fn fuzz(&self, target: String) -> Result<Outcome> {
         let (finds, log) = (self.finds(&target), self.dir.join(format!("{target}.log")));
+        if self.plan.chance == Chance::Fixed && finds.exists() {
+            fs::remove_dir_all(&finds).with_context(|| format!("empty {}", finds.display()))?;
+        }
         fs::create_dir_all(&finds).with_context(|| format!("create {}", finds.display()))?;
         let output = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let mut artifacts = OsString::from("-artifact_prefix=");
@@ -131,7 +153,8 @@ impl Fuzzer {
         command
             .args(LIMITS)
             .args([
-                format!("-max_total_time={}", self.seconds),
+                format!("-max_total_time={}", self.plan.seconds),
+                format!("-seed={}", self.plan.chance.seed()),
                 "-print_final_stats=1".to_owned(),
             ])
             .arg(artifacts)
@@ -150,9 +173,13 @@ impl Fuzzer {
         })
     }
 
-    /// Inputs that lead somewhere new, kept from one run to the next.
+    /// Inputs that lead somewhere new, kept from one run to the next where chance is free.
     fn finds(&self, target: &str) -> PathBuf {
-        self.dir.join("finds").join(target)
+        let of = match self.plan.chance {
+            Chance::Free => "finds",
+            Chance::Fixed => "tested",
+        };
+        self.dir.join(of).join(target)
     }
 
     /// Prints what became of a target. Whether it is well.
@@ -164,7 +191,7 @@ impl Fuzzer {
         } = outcome;
         let text = fs::read_to_string(log).unwrap_or_default();
         let (runs, coverage) = (stat(&text, "executed_units:"), stat(&text, "cov:"));
-        let seconds = self.seconds;
+        let seconds = self.plan.seconds;
         ui::line(format_args!(
             "{target}: {runs} runs in {seconds} s, coverage {coverage}"
         ));

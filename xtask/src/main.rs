@@ -35,7 +35,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     cargo::Profile,
-    fuzz::Plan,
+    fuzz::{Chance, Plan},
     node::Wish,
     server::{ServerBinary, Storage},
     state::Afterwards,
@@ -169,7 +169,11 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             require_node,
         } => block_on(suites::e2e(filter, wish(require_node))),
         Command::Golden(args) => block_on(suites::golden(args.replay())),
-        Command::Fuzz { target, seconds } => block_on(fuzz::run(Plan { target, seconds })),
+        Command::Fuzz { target, seconds } => block_on(fuzz::run(Plan {
+            target,
+            seconds,
+            chance: Chance::Free,
+        })),
         Command::Bench { name } => block_on(suites::bench(name)),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     cargo::{self, Profile},
-    fuzz::{self, Plan},
+    fuzz::{self, Chance, Plan},
     node::Wish,
     server::{ServerBinary, Storage},
     state::Afterwards,
@@ -36,6 +36,7 @@ pub(crate) async fn test(node: Wish, fuzz_seconds: u32) -> Result<ExitCode> {
     let plan = Plan {
         target: None,
         seconds: fuzz_seconds,
+        chance: Chance::Fixed,
     };
     if fuzz::run(plan).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
