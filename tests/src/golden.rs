@@ -7,6 +7,7 @@ mod mask;
 
 use std::collections::BTreeMap;
 
+use fleetgate_testkit::golden::without_ages;
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -180,8 +181,8 @@ impl Case {
         for (number, (step, want)) in self.steps.iter().zip(&self.want).enumerate() {
             let mut got = mask::reply(&step.send(target).await, &self.show);
             let mut want = want.clone();
-            mask::without_ages(&mut got);
-            mask::without_ages(&mut want);
+            without_ages(&mut got);
+            without_ages(&mut want);
             if got != want {
                 differences.push_str(&format!(
                     "step {number} ({} {})\n  want {want}\n  got  {got}\n",

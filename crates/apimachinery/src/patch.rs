@@ -222,7 +222,7 @@ fn check_texts(operations: &[Map<String, Value>]) -> Result<(), String> {
             match operation.get(name) {
                 None | Some(Value::Null | Value::String(_)) => {}
                 Some(value) => {
-                    let found = json_type(value);
+                    let found = go::json_type(value);
                     return Err(format!(
                         "json: cannot unmarshal {found} into Go struct field jsonPatchOp.{name} of \
                          type string"
@@ -277,20 +277,8 @@ fn object(value: Value, into: &str) -> Result<Option<Map<String, Value>>, String
 
 /// What Go says of a value that is to become another type.
 fn unmarshal_error(value: &Value, into: &str) -> String {
-    let found = json_type(value);
+    let found = go::json_type(value);
     format!("json: cannot unmarshal {found} into Go value of type {into}")
-}
-
-/// What Go's decoder calls a value.
-const fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 fn too_many(count: usize) -> Status {

@@ -1,5 +1,6 @@
 //! Replays the recorded cases that need neither a member nor who is calling.
 
+use fleetgate_testkit::golden::{MASKED, without_ages};
 use serde_json::{Map, Value, json};
 
 use crate::testing::{Answered, Fixture};
@@ -16,20 +17,6 @@ const HEADERS: [&str; 6] = [
     "retry-after",
     "warning",
 ];
-/// What varies, and what stands in its place in the recording.
-const MASKED: [(&str, &str); 10] = [
-    ("continue", "CONTINUE"),
-    ("creationTimestamp", "TIME"),
-    ("description", "TEXT"),
-    ("lastTransitionTime", "TIME"),
-    ("managedFields", "FIELDS"),
-    ("resourceVersion", "RV"),
-    ("serverAddress", "ADDRESS"),
-    ("time", "TIME"),
-    ("timeAdded", "TIME"),
-    ("uid", "UID"),
-];
-
 fn mask(value: Value, show: &[&str]) -> Value {
     let is_empty = |value: &Value| matches!(value, Value::Null) || *value == json!("");
     match value {
@@ -48,17 +35,6 @@ fn mask(value: Value, show: &[&str]) -> Value {
         Value::Array(items) => items.into_iter().map(|item| mask(item, show)).collect(),
         Value::String(text) if is_age(&text) => json!("AGE"),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
-}
-
-/// Puts owners of fields into an order of their own: theirs is by time, to the second, which is
-/// masked.
-fn without_ages(answer: &mut Value) {
-    if let Some(Value::Array(owners)) = answer.pointer_mut("/body/metadata/managedFields") {
-        owners.sort_by_key(|owner| {
-            let text = |field: &str| owner[field].as_str().unwrap_or_default().to_owned();
-            (text("operation"), text("manager"), text("subresource"))
-        });
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 
 use fleetgate_api::{PRINTER, SERVED};
 use fleetgate_apiserver::{Admitted, ApiServer, Config, MayAlso, Resource, health::Checks};
-use fleetgate_model::{Authorize, Decision};
-use fleetgate_proxy::{Authorized, Error, refusal};
+use fleetgate_model::Authorize;
+use fleetgate_proxy::{Authorized, Error, allowed, refusal};
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
@@ -45,19 +45,8 @@ pub(crate) fn may_also(authorizer: Arc<impl Authorize>) -> MayAlso {
     Arc::new(move |user, attributes| {
         let authorizer = Arc::clone(&authorizer);
         Box::pin(async move {
-            let error = match authorizer.authorize(&user, &attributes).await {
-                Ok(Decision::Allow { .. }) => return Ok(()),
-                Ok(Decision::Deny { reason }) => Error::Forbidden {
-                    user: user.name,
-                    attributes: Box::new(attributes),
-                    reason,
-                },
-                Err(source) => Error::Authorize {
-                    user: user.name,
-                    source,
-                },
-            };
-            Err(refusal(&error))
+            let answer = allowed(&*authorizer, &user, &attributes).await;
+            answer.map(|_reason| ()).map_err(|error| refusal(&error))
         })
     })
 }

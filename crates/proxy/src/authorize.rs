@@ -99,7 +99,7 @@ impl<A: Authorize> Stage<Acting> for Authorization<A> {
 ///
 /// # Errors
 /// [`Error::Forbidden`] if the user may not, [`Error::Authorize`] if nobody could say.
-pub(crate) async fn allowed<A: Authorize>(
+pub async fn allowed<A: Authorize>(
     port: &A,
     user: &User,
     asked: &Attributes,

@@ -118,7 +118,7 @@ use fleetgate_stack::Tasks;
 
 pub use attribute::{Attributed, Attribution};
 pub use authenticate::{Authenticated, Authentication};
-pub use authorize::{Authorization, Authorized};
+pub use authorize::{Authorization, Authorized, allowed};
 pub use cluster::{Clusters, Retain};
 pub use error::Error;
 pub use impersonate::{Acting, ConstrainedImpersonation, Impersonation, Impersonator};

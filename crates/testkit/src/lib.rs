@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 
 pub mod certs;
+pub mod golden;
 mod host;
 mod member;
 mod server;

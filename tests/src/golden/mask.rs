@@ -2,25 +2,12 @@
 
 use std::sync::LazyLock;
 
+use fleetgate_testkit::golden::MASKED;
 use http::header::HeaderMap;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::http::Reply;
-
-/// A key whose value is masked, and by what.
-const MASKED: [(&str, &str); 10] = [
-    ("continue", "CONTINUE"),
-    ("creationTimestamp", "TIME"),
-    ("description", "TEXT"),
-    ("lastTransitionTime", "TIME"),
-    ("managedFields", "FIELDS"),
-    ("resourceVersion", "RV"),
-    ("serverAddress", "ADDRESS"),
-    ("time", "TIME"),
-    ("timeAdded", "TIME"),
-    ("uid", "UID"),
-];
 
 /// The headers that clients depend on.
 const HEADERS: [&str; 7] = [
@@ -89,24 +76,6 @@ fn value_without(value: &Value, show: &[String]) -> Value {
     }
 }
 
-/// Puts owners of fields into an order of their own. Theirs is by time, to the second, which is
-/// masked: two writes may fall into one second or into two.
-pub(super) fn without_ages(answer: &mut Value) {
-    match answer {
-        Value::Array(items) => items.iter_mut().for_each(without_ages),
-        Value::Object(fields) => {
-            if let Some(Value::Array(owners)) = fields.get_mut("managedFields") {
-                owners.sort_by_key(|owner| {
-                    let text = |field: &str| owner[field].as_str().unwrap_or_default().to_owned();
-                    (text("operation"), text("manager"), text("subresource"))
-                });
-            }
-            fields.values_mut().for_each(without_ages);
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
 /// What the record calls empty: nothing that could vary.
 fn is_empty(value: &Value) -> bool {
     match value {
@@ -150,7 +119,7 @@ fn mask_text(text: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{value_without, without_ages};
+    use super::value_without;
 
     #[track_caller]
     fn check(value: Value, want: Value) {
@@ -173,17 +142,6 @@ mod tests {
             json!("too old resource version: 7 (9)"),
             json!("too old resource version: RV"),
         );
-    }
-
-    #[test]
-    fn owners_of_one_second_or_of_two_are_alike() {
-        let owners = |first: &str, second: &str| {
-            let owner = |manager: &str| json!({"operation": "Apply", "manager": manager});
-            json!([{"managedFields": [owner(first), owner(second)]}])
-        };
-        let mut answer = owners("b", "a");
-        without_ages(&mut answer);
-        assert_eq!(answer, owners("a", "b"));
     }
 
     #[test]

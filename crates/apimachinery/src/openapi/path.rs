@@ -1,5 +1,7 @@
 //! The paths that are served, with their operations.
 
+use serde_json::{Map, Value};
+
 use super::{
     operation::{Names, OBJECTS, Operation, Target},
     parameter::{NAME, PATH, PRETTY, Parameter, list},
@@ -204,6 +206,20 @@ fn capital(word: &str) -> String {
 // === impl PathItem ===
 
 impl PathItem {
+    /// The path as it stands in a document, with operations and parameters as that writes them.
+    pub(super) fn to_value(
+        &self,
+        operation: impl Fn(&Operation) -> Value,
+        parameters: impl Fn(&[Parameter]) -> Option<(String, Value)>,
+    ) -> Value {
+        let operations = self.operations.iter();
+        let mut out: Map<_, _> = operations
+            .map(|it| (it.method.to_owned(), operation(it)))
+            .collect();
+        out.extend(parameters(&self.parameters));
+        out.into()
+    }
+
     fn new(
         path: String,
         parameters: impl IntoIterator<Item = Parameter>,

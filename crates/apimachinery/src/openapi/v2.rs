@@ -15,7 +15,7 @@ pub(super) fn document(paths: &[PathItem], groups: &[Group], info: Info<'_>) -> 
     let roots = paths.iter().flat_map(PathItem::definitions);
     let items = paths
         .iter()
-        .map(|item| (item.path.clone(), path_item(item)));
+        .map(|item| (item.path.clone(), item.to_value(operation, parameters)));
     json!({
         "swagger": "2.0",
         "info": {"title": info.title, "version": info.version},
@@ -41,16 +41,6 @@ fn shared(paths: &[PathItem]) -> Map<String, Value> {
     let all = of_operations.chain(paths.iter().flat_map(|item| &item.parameters));
     all.filter_map(|parameter| Some((parameter.shared?.to_owned(), described(parameter))))
         .collect()
-}
-
-fn path_item(item: &PathItem) -> Value {
-    let mut out: Map<_, _> = item
-        .operations
-        .iter()
-        .map(|operation| (operation.method.to_owned(), self::operation(operation)))
-        .collect();
-    out.extend(parameters(&item.parameters));
-    out.into()
 }
 
 fn operation(operation: &Operation) -> Value {

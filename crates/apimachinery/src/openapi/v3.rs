@@ -15,23 +15,13 @@ pub(super) fn document(paths: &[PathItem], groups: &[Group], info: Info<'_>) -> 
     let roots = paths.iter().flat_map(PathItem::definitions);
     let items = paths
         .iter()
-        .map(|item| (item.path.clone(), path_item(item)));
+        .map(|item| (item.path.clone(), item.to_value(operation, parameters)));
     json!({
         "openapi": "3.0.0",
         "info": {"title": info.title, "version": info.version},
         "paths": items.collect::<Map<_, _>>(),
         "components": {"schemas": schemas(roots, groups, Dialect::V3)},
     })
-}
-
-fn path_item(item: &PathItem) -> Value {
-    let mut out: Map<_, _> = item
-        .operations
-        .iter()
-        .map(|operation| (operation.method.to_owned(), self::operation(operation)))
-        .collect();
-    out.extend(parameters(&item.parameters));
-    out.into()
 }
 
 fn operation(operation: &Operation) -> Value {

@@ -241,7 +241,6 @@ impl<S: Strategy> Registry<S> {
 
     /// Brings what the caller may not change back into `object`. What is wrong with it then.
     fn prepare_main(&self, object: &mut S::Object, old: &S::Object) -> Vec<FieldError> {
-        metadata::dedup_owners(object.metadata_mut());
         object
             .metadata_mut()
             .resource_version
