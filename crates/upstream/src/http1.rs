@@ -1,30 +1,31 @@
 //! HTTP/1.1 connections to one member: one request at a time each, kept between requests.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod opened;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use fleetgate_model::{Hop, UpstreamError};
-use fleetgate_stack::{Body, Tasks};
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
+use fleetgate_stack::Tasks;
 use parking_lot::Mutex;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+    time::{Instant, sleep},
 };
 
+pub(crate) use self::opened::{Answer, Opened};
 use crate::{
     detail::Told,
-    dial::{Dialed, Dialer, Offer, failed, untrusted},
-    io::BoxedIo,
+    dial::{Dialed, Dialer, Offer, untrusted},
 };
 
 /// An unused connection older than this is not used again: servers close theirs at 90 s or later.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Headers of one answer: more than any member sends, and few enough that making room for them
-/// costs nothing.
-const MAX_HEADERS: usize = 256;
-/// Longest head of an answer, in bytes: as large as Go's default.
-const MAX_HEAD: usize = 1 << 20;
+/// How often connections at rest are looked at: one that the member closed is held no longer.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The HTTP/1.1 connections of one member.
 #[derive(Clone)]
@@ -35,22 +36,31 @@ pub(crate) struct Pool {
 struct Inner {
     dialer: Dialer,
     tasks: Tasks,
-    /// Connections at rest, the one used last at the end.
-    idle: Mutex<VecDeque<(Opened, Instant)>>,
+    idle: Mutex<Idle>,
     /// How many connections there may be, where other requests have a better way.
     permits: Arc<Semaphore>,
 }
 
-/// A connection at rest.
-pub(crate) struct Opened {
-    sender: SendRequest<Body>,
+/// Connections at rest. Nobody drives them, so a task looks after them while there are any.
+#[derive(Default)]
+struct Idle {
+    /// The one used last at the end.
+    connections: VecDeque<Resting>,
+    is_swept: bool,
+}
+
+struct Resting {
+    opened: Opened,
     permit: Option<OwnedSemaphorePermit>,
+    since: Instant,
 }
 
 /// A connection taken for one request. It goes back to the pool when the answer was read to its
 /// end and this is dropped; else it is closed.
 pub(crate) struct Lease {
+    /// Present until this is dropped.
     opened: Option<Opened>,
+    permit: Option<OwnedSemaphorePermit>,
     pool: Pool,
     /// Whether the connection was used before, so that the member may just have closed it.
     pub(crate) reused: bool,
@@ -92,9 +102,10 @@ impl Pool {
         let Ok(permit) = Arc::clone(&self.inner.permits).try_acquire_owned() else {
             return Ok(None);
         };
-        let mut opened = self.open().await?;
-        opened.permit = Some(permit);
-        Ok(Some(self.lease(opened, false)))
+        let opened = self.open().await?;
+        let mut lease = self.lease(opened);
+        lease.permit = Some(permit);
+        Ok(Some(lease))
     }
 
     /// A kept connection or a new one, however many there are.
@@ -105,8 +116,7 @@ impl Pool {
         if let Some(lease) = self.take_idle(reuse) {
             return Ok(lease);
         }
-        let opened = self.open().await?;
-        Ok(self.lease(opened, false))
+        Ok(self.lease(self.open().await?))
     }
 
     /// A new connection outside the pool, for an upgrade.
@@ -115,7 +125,7 @@ impl Pool {
     /// Why no connection could be made.
     pub(crate) async fn open(&self) -> Result<Opened, UpstreamError> {
         match self.inner.dialer.dial(Offer::Http1).await? {
-            Dialed::Http1(io) => handshake(io, &self.inner.tasks).await,
+            Dialed::Http1(io) => Opened::handshake(io).await,
             Dialed::Http2(..) => Err(untrusted(
                 Hop::Tls,
                 Told::new("the member chose a protocol that was not offered"),
@@ -124,11 +134,12 @@ impl Pool {
     }
 
     /// Takes `opened`, a fresh connection, into use.
-    pub(crate) fn lease(&self, opened: Opened, reused: bool) -> Lease {
+    pub(crate) fn lease(&self, opened: Opened) -> Lease {
         Lease {
             opened: Some(opened),
+            permit: None,
             pool: self.clone(),
-            reused,
+            reused: false,
         }
     }
 
@@ -137,30 +148,56 @@ impl Pool {
         if reuse == Reuse::Refused {
             return None;
         }
-        let mut idle = self.inner.idle.lock();
-        while let Some((opened, since)) = idle.pop_back() {
-            if since.elapsed() > IDLE_TIMEOUT {
-                idle.clear();
-                return None;
-            }
-            if opened.sender.is_ready() {
-                drop(idle);
-                return Some(self.lease(opened, true));
+        loop {
+            let mut resting = self.inner.idle.lock().connections.pop_back()?;
+            if resting.is_usable() {
+                return Some(Lease {
+                    opened: Some(resting.opened),
+                    permit: resting.permit,
+                    pool: self.clone(),
+                    reused: true,
+                });
             }
         }
-        None
     }
 
-    fn give_back(&self, opened: Opened) {
-        let now = Instant::now();
+    fn give_back(&self, opened: Opened, permit: Option<OwnedSemaphorePermit>) {
+        let resting = Resting {
+            opened,
+            permit,
+            since: Instant::now(),
+        };
         let mut idle = self.inner.idle.lock();
-        idle.push_back((opened, now));
-        while idle
-            .front()
-            .is_some_and(|(_, since)| now - *since > IDLE_TIMEOUT)
-        {
-            idle.pop_front();
+        idle.connections.push_back(resting);
+        if !idle.is_swept {
+            idle.is_swept = true;
+            let sweep = sweep(Arc::downgrade(&self.inner));
+            self.inner.tasks.spawn_until_stopped(sweep);
         }
+    }
+}
+
+/// Closes what rests for too long, and what the member closed, until nothing rests any more.
+async fn sweep(pool: Weak<Inner>) {
+    loop {
+        sleep(SWEEP_INTERVAL).await;
+        let Some(pool) = pool.upgrade() else {
+            return;
+        };
+        let mut idle = pool.idle.lock();
+        idle.connections.retain_mut(Resting::is_usable);
+        if idle.connections.is_empty() {
+            idle.is_swept = false;
+            return;
+        }
+    }
+}
+
+// === impl Resting ===
+
+impl Resting {
+    fn is_usable(&mut self) -> bool {
+        self.since.elapsed() <= IDLE_TIMEOUT && !self.opened.is_closed()
     }
 }
 
@@ -168,59 +205,17 @@ impl Pool {
 
 impl Lease {
     /// The connection. Present until the lease is dropped.
-    pub(crate) fn sender(&mut self) -> Option<&mut SendRequest<Body>> {
-        self.opened.as_mut().map(|opened| &mut opened.sender)
+    pub(crate) const fn opened(&mut self) -> Option<&mut Opened> {
+        self.opened.as_mut()
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(mut opened) = self.opened.take() else {
-            return;
-        };
-        if opened.sender.is_closed() {
-            return;
+        if let Some(mut opened) = self.opened.take()
+            && opened.is_ready()
+        {
+            self.pool.give_back(opened, self.permit.take());
         }
-        if opened.sender.is_ready() {
-            return self.pool.give_back(opened);
-        }
-        // The answer's last bytes were read, but the connection's task has yet to notice.
-        let pool = self.pool.clone();
-        self.pool.inner.tasks.spawn_until_stopped(async move {
-            if opened.sender.ready().await.is_ok() {
-                pool.give_back(opened);
-            }
-        });
     }
-}
-
-// === impl Opened ===
-
-impl Opened {
-    /// The connection, for a request after which it is not HTTP any more.
-    pub(crate) fn into_sender(self) -> SendRequest<Body> {
-        self.sender
-    }
-}
-
-/// HTTP/1.1 over `io`, driven by a task of its own.
-///
-/// # Errors
-/// If the stream ended at once.
-pub(crate) async fn handshake(io: BoxedIo, tasks: &Tasks) -> Result<Opened, UpstreamError> {
-    let handshake = Builder::new()
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD)
-        .handshake(TokioIo::new(io))
-        .await;
-    let (sender, driver) = handshake.map_err(|source| failed(Hop::Request, source))?;
-    tasks.spawn_until_stopped(async move {
-        if let Err(error) = driver.with_upgrades().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
-        }
-    });
-    Ok(Opened {
-        sender,
-        permit: None,
-    })
 }

@@ -177,7 +177,7 @@ impl Pool {
                 Ok(Opened::Http2(connection))
             }
             Dialed::Http1(io) => {
-                let opened = http1::handshake(io, &self.inner.tasks).await?;
+                let opened = http1::Opened::handshake(io).await?;
                 Ok(Opened::Http1(Arc::new(Mutex::new(Some(opened)))))
             }
         }

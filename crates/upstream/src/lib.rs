@@ -85,6 +85,8 @@ struct Pools {
     endpoint: Endpoint,
     http1: http1::Pool,
     http2: http2::Pool,
+    /// Drive upgraded connections.
+    tasks: Tasks,
     /// The member was seen to speak no HTTP/2.
     http1_only: AtomicBool,
 }
@@ -120,6 +122,7 @@ impl NewUpstream {
         Ok(Pools {
             http1: http1::Pool::new(dialer.clone(), tasks.clone(), SHORT_CONNECTIONS),
             http2: http2::Pool::new(dialer, tasks.clone()),
+            tasks: tasks.clone(),
             endpoint,
             http1_only: AtomicBool::new(!is_https),
         })

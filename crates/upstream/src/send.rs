@@ -6,16 +6,13 @@ use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, GuardedBody};
 use http::{HeaderMap, Method, Request, Response, Uri, Version, header::HOST};
 use http_body::Body as _;
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2::SendRequest},
-};
+use hyper::client::conn::{TrySendError, http2::SendRequest};
 
 use crate::{
     Pools,
     detail::Told,
     dial::failed,
-    http1::{Lease, Reuse},
+    http1::{Answer, Lease, Reuse},
     http2::{Stream, Taken},
 };
 
@@ -95,7 +92,7 @@ impl Pools {
             Taken::Http1(opened) => {
                 self.http1_only.store(true, Ordering::Relaxed);
                 let lease = match opened {
-                    Some(opened) => self.http1.lease(opened, false),
+                    Some(opened) => self.http1.lease(opened),
                     None => self.http1.take(reuse).await?,
                 };
                 Ok(self.send_http1(lease, request).await)
@@ -109,20 +106,22 @@ impl Pools {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         self.prepare_http1(&mut request);
-        let mut sender = self.http1.open().await?.into_sender();
-        let response = sender.send_request(request).await;
-        let response = response.map_err(|source| failed(Hop::Request, source))?;
+        let opened = self.http1.open().await?;
+        let sent = opened.send_upgrade(request, &self.tasks).await;
+        let (response, sender) = sent.map_err(|source| failed(Hop::Request, source))?;
         Ok(response.map(|incoming| Body::new(GuardedBody::new(incoming, sender))))
     }
 
     async fn send_http1(&self, mut lease: Lease, mut request: Request<Body>) -> Attempt {
         self.prepare_http1(&mut request);
         let replay = lease.reused.then(|| Replay::of(&request)).flatten();
-        let Some(sender) = lease.sender() else {
+        let Some(opened) = lease.opened() else {
             return Attempt::NotSent(request);
         };
-        match sender.try_send_request(request).await {
-            Ok(response) => Attempt::Answered(guarded(response, lease)),
+        match opened.send(request).await {
+            Ok(response) => {
+                Attempt::Answered(response.map(|body| Body::new(Answer::new(body, lease))))
+            }
             Err(error) => unsent(error, replay),
         }
     }
@@ -138,7 +137,9 @@ impl Pools {
         }
         let replay = Replay::of(&request);
         match sender.try_send_request(request).await {
-            Ok(response) => Attempt::Answered(guarded(response, stream)),
+            Ok(response) => {
+                Attempt::Answered(response.map(|body| Body::new(GuardedBody::new(body, stream))))
+            }
             Err(error) => unsent(error, replay),
         }
     }
@@ -173,11 +174,6 @@ impl Pools {
         request.headers_mut().remove(HOST);
         Ok(())
     }
-}
-
-/// The answer, holding `guard` until its body was read.
-fn guarded<G: Send + 'static>(response: Response<Incoming>, guard: G) -> Response<Body> {
-    response.map(|incoming| Body::new(GuardedBody::new(incoming, guard)))
 }
 
 /// What to do with a request to which there was no answer.

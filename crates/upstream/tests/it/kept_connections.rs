@@ -264,6 +264,21 @@ async fn a_connection_long_at_rest_is_not_used_again() {
 }
 
 #[tokio::test]
+async fn a_connection_that_nobody_asks_for_any_more_is_closed() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    for _ in 0..2 {
+        setup.get_text("/", Class::Short).await;
+        assert_eq!(setup.metric(OPEN), 1);
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::resume();
+        eventually("closed", || setup.metric(OPEN) == 0).await;
+    }
+}
+
+#[tokio::test]
 async fn connections_that_a_burst_left_behind_are_closed() {
     let pki = Pki::new();
     let member = FakeMember::plain().echo().await;

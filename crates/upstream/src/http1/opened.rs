@@ -1,0 +1,188 @@
+//! One HTTP/1.1 connection, driven by the task that waits for its answer.
+//!
+//! hyper leaves it to its user where a connection is driven. A task of its own would be woken for
+//! each request, and wake the one that waits for the answer twice, for head and body, each time
+//! perhaps on another thread. Here one task does it all, so that a short answer comes whole in one
+//! turn, and goes out in one write.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use fleetgate_model::{Hop, UpstreamError};
+use fleetgate_stack::{Body, Tasks};
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper::{
+    body::Incoming,
+    client::conn::{
+        TrySendError,
+        http1::{Builder, Connection, SendRequest},
+    },
+};
+use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
+
+use super::Lease;
+use crate::{dial::failed, io::BoxedIo};
+
+/// Headers of one answer: more than any member sends, and few enough that making room for them
+/// costs nothing.
+const MAX_HEADERS: usize = 256;
+/// Longest head of an answer, in bytes: as large as Go's default.
+const MAX_HEAD: usize = 1 << 20;
+
+/// A connection.
+pub(crate) struct Opened {
+    sender: SendRequest<Body>,
+    driver: Driver,
+}
+
+/// What reads and writes. Nothing once the connection has ended: what waits for it then is told so
+/// because it is dropped.
+struct Driver(Option<Box<Connection<TokioIo<BoxedIo>, Body>>>);
+
+/// The body of an answer. Reading it drives the connection, which is free again at its end.
+pub(crate) struct Answer {
+    // Dropped first: a connection with an answer half read is not free.
+    incoming: Incoming,
+    lease: Lease,
+}
+
+// === impl Opened ===
+
+impl Opened {
+    /// HTTP/1.1 over `io`.
+    ///
+    /// # Errors
+    /// If the stream ended at once.
+    pub(crate) async fn handshake(io: BoxedIo) -> Result<Self, UpstreamError> {
+        let handshake = Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(io))
+            .await;
+        let (sender, driver) = handshake.map_err(|source| failed(Hop::Request, source))?;
+        Ok(Self {
+            sender,
+            driver: Driver(Some(Box::new(driver))),
+        })
+    }
+
+    /// Whether the member has closed the connection at rest, or said something on it.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.driver.drive(&mut nobody());
+        self.driver.0.is_none() || self.sender.is_closed()
+    }
+
+    /// Whether the connection may take another request.
+    pub(super) fn is_ready(&mut self) -> bool {
+        self.driver.drive(&mut nobody());
+        self.driver.0.is_some() && self.sender.is_ready()
+    }
+
+    /// Sends `request`; done when the head of the answer is there.
+    ///
+    /// # Errors
+    /// With the request, if nothing of it was sent.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+        let Self { sender, driver } = self;
+        // It becomes ready while the connection is driven and at no other time, so that nobody need
+        // be woken for it. Tokio's budget would have it wait for a turn that nobody is woken for.
+        let mut answer = pin!(unconstrained(sender.try_send_request(request)));
+        let answer = poll_fn(|cx| {
+            driver.drive(cx);
+            answer.as_mut().poll(&mut nobody())
+        });
+        answer.await
+    }
+
+    /// Sends `request`, after which the connection is perhaps not HTTP any more: a task of `tasks`
+    /// drives it.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn send_upgrade(
+        mut self,
+        request: Request<Body>,
+        tasks: &Tasks,
+    ) -> Result<(Response<Incoming>, SendRequest<Body>), hyper::Error> {
+        if let Some(driver) = self.driver.0.take() {
+            tasks.spawn_until_stopped(async move {
+                if let Err(error) = driver.with_upgrades().await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
+                }
+            });
+        }
+        let response = self.sender.send_request(request).await?;
+        Ok((response, self.sender))
+    }
+}
+
+/// For what need not be woken, because it is polled again before anybody waits.
+fn nobody<'w>() -> Context<'w> {
+    Context::from_waker(Waker::noop())
+}
+
+// === impl Driver ===
+
+impl Driver {
+    /// Reads and writes as much as can be done now.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        let Some(connection) = &mut self.0 else {
+            return;
+        };
+        if let Poll::Ready(ended) = Pin::new(connection).poll(cx) {
+            if let Err(error) = ended {
+                tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
+            }
+            self.0 = None;
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The body `incoming` of the connection in `lease`.
+    pub(crate) const fn new(incoming: Incoming, lease: Lease) -> Self {
+        Self { incoming, lease }
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        // The first turn forgets who waited before: the wish for a frame, which the body utters
+        // when it is polled, would wake the very task that polls it.
+        for mut turn in [nobody(), Context::from_waker(cx.waker())] {
+            if let Some(opened) = self.lease.opened() {
+                opened.driver.drive(&mut turn);
+            }
+            let frame = Pin::new(&mut self.incoming).poll_frame(&mut nobody());
+            if frame.is_ready() {
+                return frame;
+            }
+        }
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
