@@ -13,6 +13,7 @@ mod member;
 mod mutation;
 mod quantity;
 mod served;
+mod settings;
 mod table;
 mod types;
 mod validation;
@@ -21,6 +22,7 @@ pub use definition::{CLUSTER, CLUSTER_LIST};
 pub use mutation::{ResourceModeling, canonicalize, prepare_for_create, prepare_for_update};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use served::SERVED;
+pub use settings::{settings, warnings};
 pub use table::PRINTER;
 pub use types::{
     API_VERSION, AllocatableModeling, ApiEnablement, ApiResource, Cluster, ClusterList,

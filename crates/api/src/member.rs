@@ -2,7 +2,7 @@
 
 use fleetgate_model::{ClusterName, ForwardProxy, Member, Redacted, SecretRef};
 
-use crate::{Cluster, ClusterSpec, LocalSecretReference};
+use crate::{Cluster, ClusterSpec, LocalSecretReference, settings};
 
 // === impl Cluster ===
 
@@ -19,6 +19,7 @@ impl Cluster {
             impersonator_secret: spec.impersonator_secret_ref.as_ref().map(secret_ref),
             insecure_skip_tls_verification: spec.insecure_skip_tls_verification,
             forward_proxy: forward_proxy(spec),
+            settings: settings(self),
         })
     }
 }
@@ -96,8 +97,12 @@ mod tests {
         two.metadata.labels.insert("a".to_owned(), "b".to_owned());
         two.status.kubernetes_version = "v1".to_owned();
         assert_eq!(one.member(), two.member());
+        let mut three = two.clone();
         two.metadata.uid = "another".to_owned();
         assert_ne!(one.member(), two.member());
+        let setting = "fleetgate.dev/connect-timeout".to_owned();
+        three.metadata.annotations.insert(setting, "1s".to_owned());
+        assert_ne!(one.member(), three.member());
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! Text as Go prints it, for messages that clients compare.
+//! Text as Go prints and reads it, for messages that clients compare and for what people write.
+
+mod duration;
 
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
+
+pub use duration::{InvalidDuration, parse_duration};
 
 /// `text` in double quotes, as Go's `%q` prints it.
 pub fn quote(text: &str) -> String {

@@ -344,6 +344,29 @@ async fn patches_warn_and_record_who_made_them() {
 }
 
 #[tokio::test]
+async fn settings_that_cannot_be_used_are_warned_of_and_stored() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let target = format!("{CLUSTERS}/a");
+    let body = r#"{"metadata":{"annotations":{"fleetgate.dev/tls-timeout":"10"}}}"#;
+    let got = fixture.ask("PATCH", &target, &[MERGE], body).await;
+    assert_eq!(got.code, StatusCode::OK);
+    let warning = got.header("warning");
+    assert!(
+        warning.starts_with("299 - \"metadata.annotations[fleetgate.dev/tls-timeout]"),
+        "{warning}"
+    );
+    assert_eq!(
+        got.json()["metadata"]["annotations"]["fleetgate.dev/tls-timeout"],
+        "10"
+    );
+    // Who writes the status cannot help it.
+    let (status, body) = (format!("{target}/status"), r#"{"status":{}}"#);
+    let got = fixture.ask("PATCH", &status, &[MERGE], body).await;
+    assert_eq!((got.code, got.header("warning")), (StatusCode::OK, ""));
+}
+
+#[tokio::test]
 async fn strategic_patches_merge_by_the_type_of_the_object() {
     let fixture = Fixture::new().await;
     fixture.create("a").await;

@@ -1,13 +1,13 @@
 //! The command line, as Go's pflag reads it: `--flag=value`, `--flag value`, `--switch`,
 //! `--switch=false`, `_` for `-`, a repeated flag appends to its list.
 
-mod duration;
 mod gates;
 mod table;
 
 use std::{collections::BTreeMap, ffi::OsString, fmt::Write as _, net::IpAddr, time::Duration};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
+use fleetgate_apimachinery::go::parse_duration;
 
 /// The values of all flags; each has the type that the table gives it.
 #[derive(Clone, Debug)]
@@ -255,7 +255,7 @@ impl Flag {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("true"),
-            Kind::Duration => arg.value_parser(duration::parse),
+            Kind::Duration => arg.value_parser(parse_duration),
             Kind::Float => arg.value_parser(clap::value_parser!(f32)),
             Kind::Int => arg.value_parser(clap::value_parser!(i64)),
             Kind::IntList => arg

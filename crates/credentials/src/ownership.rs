@@ -28,7 +28,7 @@ pub(crate) fn belongs(secret: &SecretRef, data: &SecretData, member: &Member) ->
 
 #[cfg(test)]
 mod tests {
-    use fleetgate_model::{ClusterName, Member, SecretRef};
+    use fleetgate_model::{ClusterName, Member, SecretRef, Settings};
 
     use super::{CLUSTER_LABEL, belongs};
     use crate::{Owner, SecretData};
@@ -43,6 +43,7 @@ mod tests {
             impersonator_secret: None,
             insecure_skip_tls_verification: false,
             forward_proxy: None,
+            settings: Ok(Settings::default()),
         };
         let secret = SecretRef {
             namespace: "ns".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::Redacted;
+use crate::{Redacted, SettingError, Settings};
 
 /// The name of a cluster: 1 to 48 characters, a DNS label (RFC 1123).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +49,8 @@ pub struct Member {
     pub insecure_skip_tls_verification: bool,
     /// `spec.proxyURL` and `spec.proxyHeader`.
     pub forward_proxy: Option<ForwardProxy>,
+    /// What annotations say; where they cannot be used, each request is answered with that.
+    pub settings: Result<Settings, SettingError>,
 }
 
 // === impl ClusterName ===

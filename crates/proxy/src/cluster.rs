@@ -218,7 +218,7 @@ where
             ending,
             upgrades: self.upgrades.clone(),
         };
-        let member = Member::new(&self.config, name.clone(), upstream, lasting);
+        let member = Member::new(&self.config, &target.member, upstream, lasting);
         let stack = Arc::new(Stack { target, member });
         let mut stacks = HashMap::clone(&stacks);
         stacks.insert(name, Arc::clone(&stack));

@@ -20,7 +20,8 @@
 //! use std::{future::ready, sync::Arc, time::Duration};
 //!
 //! use fleetgate_model::{Attributes, ClusterName, Credentials, Decision, Member, Target, ToMember};
-//! use fleetgate_model::{AuthenticateError, AuthorizeError, CredentialsError, UpstreamError, User};
+//! use fleetgate_model::{AuthenticateError, AuthorizeError, CredentialsError, Settings};
+//! use fleetgate_model::{UpstreamError, User};
 //! use fleetgate_proxy::*;
 //! use fleetgate_stack::{Body, Tasks};
 //! use http::{HeaderValue, Request, Response, request::Parts};
@@ -37,6 +38,7 @@
 //!     impersonator_secret: None,
 //!     insecure_skip_tls_verification: false,
 //!     forward_proxy: None,
+//!     settings: Ok(Settings::default()),
 //! });
 //! let credentials = Arc::new(Credentials {
 //!     authorization: HeaderValue::from_static("bearer impersonator"),
@@ -132,7 +134,8 @@ pub use stage::{Stage, StageLayer, Staged, Then};
 /// What the member half of the stack is given.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How long a member may take until it begins to answer a request that does not last.
+    /// How long a member may take until it begins to answer a request that does not last, where its
+    /// own settings say nothing.
     pub request_timeout: Duration,
     /// Runs upgraded connections; watches and upgrades end when these tasks are stopped.
     pub tasks: Tasks,

@@ -45,13 +45,20 @@ pub(crate) struct Lasting {
 // === impl Member ===
 
 impl<S> Member<S> {
-    /// The end of the stack of the member `name`.
-    pub(crate) fn new(config: &Config, name: ClusterName, upstream: S, lasting: Lasting) -> Self {
+    /// The end of the stack of `member`.
+    pub(crate) fn new(
+        config: &Config,
+        member: &fleetgate_model::Member,
+        upstream: S,
+        lasting: Lasting,
+    ) -> Self {
+        let settings = member.settings.as_ref().ok();
+        let request_timeout = settings.and_then(|settings| settings.request_timeout);
         Self {
             tasks: config.tasks.clone(),
-            request_timeout: config.request_timeout,
-            metrics: config.metrics.member(name.as_str()),
-            name,
+            request_timeout: request_timeout.unwrap_or(config.request_timeout),
+            metrics: config.metrics.member(member.name.as_str()),
+            name: member.name.clone(),
             upstream,
             lasting,
         }

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use fleetgate_api::{
     API_VERSION, CLUSTER, Cluster, GROUP, KIND, LIST_KIND, RESOURCE, ResourceModeling,
     canonicalize, prepare_for_create, prepare_for_update, validate, validate_status,
-    validate_update,
+    validate_update, warnings,
 };
 use fleetgate_apimachinery::{
     definition::Definition,
@@ -87,6 +87,10 @@ impl Strategy for ClusterStrategy {
 
     fn prepare_for_update(&self, cluster: &mut Cluster, old: &Cluster) {
         prepare_for_update(cluster, old, self.modeling);
+    }
+
+    fn warnings(&self, cluster: &Cluster) -> Vec<String> {
+        warnings(cluster)
     }
 
     fn canonicalize(&self, cluster: &mut Cluster, now: Time) {

@@ -77,6 +77,11 @@ pub trait Strategy: Debug + Send + Sync + 'static {
     /// of `old` until then.
     fn prepare_for_update(&self, _object: &mut Self::Object, _old: &Self::Object) {}
 
+    /// What whoever wrote an object is warned of, beside what is wrong with it.
+    fn warnings(&self, _object: &Self::Object) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Brings a valid object into the form in which it is stored.
     fn canonicalize(&self, _object: &mut Self::Object, _now: Time) {}
 

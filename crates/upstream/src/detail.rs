@@ -3,7 +3,7 @@
 use std::{error::Error, io};
 
 use fleetgate_stack::BoxError;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 use crate::tunnel::TunnelError;
 
@@ -82,8 +82,15 @@ fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'stati
     reason = "not our enum: what is new gets the general word"
 )]
 fn of_tls(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let rustls::Error::InvalidCertificate(certificate) = error.downcast_ref()? else {
-        return Some("the TLS handshake failed");
+    let certificate = match error.downcast_ref()? {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        // In an alert of the member's, or in its answer.
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => return Some("no common version of TLS (annotation fleetgate.dev/tls-min-version)"),
+        _ => return Some("the TLS handshake failed"),
     };
     Some(match certificate {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -22,8 +22,6 @@ use crate::{
     dial::{Dialed, Dialer, Offer, untrusted},
 };
 
-/// An unused connection older than this is not used again: servers close theirs at 90 s or later.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often connections at rest are looked at: one that the member closed is held no longer.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -148,9 +146,10 @@ impl Pool {
         if reuse == Reuse::Refused {
             return None;
         }
+        let limit = self.inner.dialer.config.idle_timeout;
         loop {
             let mut resting = self.inner.idle.lock().connections.pop_back()?;
-            if resting.is_usable() {
+            if resting.is_usable(limit) {
                 return Some(Lease {
                     opened: Some(resting.opened),
                     permit: resting.permit,
@@ -185,7 +184,8 @@ async fn sweep(pool: Weak<Inner>) {
             return;
         };
         let mut idle = pool.idle.lock();
-        idle.connections.retain_mut(Resting::is_usable);
+        let limit = pool.dialer.config.idle_timeout;
+        idle.connections.retain_mut(|resting| resting.is_usable(limit));
         if idle.connections.is_empty() {
             idle.is_swept = false;
             return;
@@ -196,8 +196,9 @@ async fn sweep(pool: Weak<Inner>) {
 // === impl Resting ===
 
 impl Resting {
-    fn is_usable(&mut self) -> bool {
-        self.since.elapsed() <= IDLE_TIMEOUT && !self.opened.is_closed()
+    /// Whether it rests for no longer than `limit`, and the member did not close it.
+    fn is_usable(&mut self, limit: Duration) -> bool {
+        self.since.elapsed() <= limit && !self.opened.is_closed()
     }
 }
 

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use fleetgate_model::{Class, Target, ToMember, UpstreamError};
+use fleetgate_model::{Class, Settings, Target, TlsVersion, ToMember, UpstreamError};
 use fleetgate_stack::{Body, NewService, Tasks};
 use fleetgate_tls::{
     MinVersion,
@@ -46,13 +46,16 @@ use crate::{
 /// cost the member less than streams do (docs/performance.md). Beyond, streams are used.
 const SHORT_CONNECTIONS: usize = 4;
 
-/// Time limits of connecting.
+/// Time limits of connections. A member's own settings come first.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// For looking a name up, for TCP, and for a forward proxy's answer: each.
     pub connect_timeout: Duration,
     /// For a TLS handshake, and for HTTP/2's first words after it: each.
     pub tls_timeout: Duration,
+    /// How long a connection may rest unused and still be used again: servers close theirs at 90 s
+    /// or later.
+    pub idle_timeout: Duration,
     /// Rest on a connection before TCP asks whether the other side is there (RFC 9293, 3.8.4).
     pub tcp_keepalive: Duration,
 }
@@ -91,6 +94,20 @@ struct Pools {
     http1_only: AtomicBool,
 }
 
+// === impl Config ===
+
+impl Config {
+    /// These limits, but for what `settings` say.
+    fn with(self, settings: &Settings) -> Self {
+        Self {
+            connect_timeout: settings.connect_timeout.unwrap_or(self.connect_timeout),
+            tls_timeout: settings.tls_timeout.unwrap_or(self.tls_timeout),
+            idle_timeout: settings.idle_timeout.unwrap_or(self.idle_timeout),
+            ..self
+        }
+    }
+}
+
 // === impl NewUpstream ===
 
 impl NewUpstream {
@@ -106,16 +123,18 @@ impl NewUpstream {
 
     fn pools(&self, target: &Target) -> Result<Pools, Unusable> {
         let member = &target.member;
+        let settings = member.settings.as_ref();
+        let settings = settings.map_err(|error| Unusable::new(error.field, error.clone()))?;
         let endpoint = Endpoint::parse(&member.endpoint);
         let endpoint = endpoint.map_err(|source| Unusable::new("spec.apiEndpoint", source))?;
         let via = member.forward_proxy.as_ref().map(Via::parse).transpose();
         let via = via.map_err(|source| Unusable::new("spec.proxyURL", source))?;
         let is_https = endpoint.is_https();
         let dialer = Dialer {
-            tls: self.tls(target, is_https, via.as_ref())?,
+            tls: self.tls(target, settings, is_https, via.as_ref())?,
             endpoint: endpoint.clone(),
             via,
-            config: self.config,
+            config: self.config.with(settings),
             metrics: self.metrics.member(member.name.as_str()),
         };
         let tasks = &self.tasks;
@@ -131,6 +150,7 @@ impl NewUpstream {
     fn tls(
         &self,
         target: &Target,
+        settings: &Settings,
         is_https: bool,
         via: Option<&Via>,
     ) -> Result<TlsConfigs, Unusable> {
@@ -139,24 +159,31 @@ impl NewUpstream {
             Some(bundle) => Trust::Bundle(Arc::clone(bundle)),
             None => Trust::System,
         };
-        let config = |protocols: &[&str]| {
+        let config = |min_version, protocols: &[&str]| {
             let options = ClientOptions {
                 trust: trust.clone(),
                 identity: None,
-                min_version: MinVersion::Tls12,
+                min_version,
                 protocols: protocols.iter().map(|p| p.as_bytes().to_vec()).collect(),
             };
             let config = self.tls.config(&options);
             config.map_err(|source| Unusable::new("caBundle", source))
         };
-        let member = || {
-            let (http1, http2) = (config(&["http/1.1"])?, config(&["h2", "http/1.1"])?);
-            Ok(MemberTls { http1, http2 })
+        let min_version = match settings.tls_min_version {
+            TlsVersion::Tls12 => MinVersion::Tls12,
+            TlsVersion::Tls13 => MinVersion::Tls13,
         };
+        let member = || {
+            Ok(MemberTls {
+                http1: config(min_version, &["http/1.1"])?,
+                http2: config(min_version, &["h2", "http/1.1"])?,
+            })
+        };
+        let proxy = || config(MinVersion::Tls12, &["http/1.1"]);
         let via_tls = via.is_some_and(|via| via.tls);
         Ok(TlsConfigs {
             member: is_https.then(member).transpose()?,
-            proxy: via_tls.then(|| config(&["http/1.1"])).transpose()?,
+            proxy: via_tls.then(proxy).transpose()?,
         })
     }
 }

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use super::{Resource, view::Shown};
 use crate::{
     asked::{Asked, Failure},
-    body, warning,
+    body,
 };
 
 // === impl Resource ===
@@ -46,8 +46,8 @@ impl<S: Strategy> Resource<S> {
             ApplyOutcome::Created(object) => (StatusCode::CREATED, object),
             ApplyOutcome::Updated(object) => (StatusCode::OK, object),
         };
-        let mut response = self.show_object(code, &object, shown)?;
-        warning::add(response.headers_mut(), configuration.warnings());
-        Ok(response)
+        let response = self.show_object(code, &object, shown)?;
+        let warnings = configuration.warnings().to_vec();
+        Ok(self.warn(response, part, &object, warnings))
     }
 }

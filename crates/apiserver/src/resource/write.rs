@@ -9,7 +9,7 @@ use fleetgate_apimachinery::{
     patch::{ObjectPatch, PatchType},
     status::Status,
 };
-use fleetgate_registry::{Change, Deleted, Part, Strategy};
+use fleetgate_registry::{Change, Deleted, Part, Stored, Strategy};
 use fleetgate_stack::Body;
 use http::{Response, StatusCode};
 
@@ -31,9 +31,8 @@ impl<S: Strategy> Resource<S> {
         let body = body::read(asked.into_body()).await?;
         let decoded = decode(&body, input, &self.expected(), options.field_validation)?;
         let created = self.registry.create(decoded.object, &options).await?;
-        let mut response = self.show_object(StatusCode::CREATED, &created, shown)?;
-        warning::add(response.headers_mut(), &decoded.warnings);
-        Ok(response)
+        let response = self.show_object(StatusCode::CREATED, &created, shown)?;
+        Ok(self.warn(response, Part::Main, &created, decoded.warnings))
     }
 
     pub(super) async fn update(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
@@ -47,9 +46,8 @@ impl<S: Strategy> Resource<S> {
         let decoded = decode(&body, input, &self.expected(), options.field_validation)?;
         let change = Change::Replace(decoded.object);
         let updated = self.registry.update(&name, part, change, &options).await?;
-        let mut response = self.show_object(StatusCode::OK, &updated, shown)?;
-        warning::add(response.headers_mut(), &decoded.warnings);
-        Ok(response)
+        let response = self.show_object(StatusCode::OK, &updated, shown)?;
+        Ok(self.warn(response, part, &updated, decoded.warnings))
     }
 
     pub(super) async fn patch(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
@@ -73,9 +71,8 @@ impl<S: Strategy> Resource<S> {
             Ok(patched.object)
         });
         let patched = self.registry.update(&name, part, change, &options).await?;
-        let mut response = self.show_object(StatusCode::OK, &patched, shown)?;
-        warning::add(response.headers_mut(), &warnings);
-        Ok(response)
+        let response = self.show_object(StatusCode::OK, &patched, shown)?;
+        Ok(self.warn(response, part, &patched, warnings))
     }
 
     pub(super) async fn delete(&self, asked: Asked) -> Result<Response<Body>, Failure> {
@@ -104,6 +101,24 @@ impl<S: Strategy> Resource<S> {
         let options = delete_options(asked).await?;
         let deleted = self.registry.delete_collection(&options, &selected).await?;
         Ok(self.show_list(deleted, shown)?)
+    }
+
+    /// `response` to a write that made `written`, with the warnings `texts` that its body gave rise
+    /// to and those of the kind.
+    pub(super) fn warn(
+        &self,
+        mut response: Response<Body>,
+        part: Part,
+        written: &Stored<S::Object>,
+        mut texts: Vec<String>,
+    ) -> Response<Body> {
+        match part {
+            Part::Main => texts.extend(self.registry.strategy().warnings(written.object())),
+            // Controllers write it over and over, and can change nothing of the rest.
+            Part::Status => {}
+        }
+        warning::add(response.headers_mut(), &texts);
+        response
     }
 }
 

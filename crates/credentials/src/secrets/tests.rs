@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use fleetgate_model::{
-    ClusterName, CredentialsError, Member, Redacted, ResolveCredentials, SecretRef,
+    ClusterName, CredentialsError, Member, Redacted, ResolveCredentials, SecretRef, Settings,
 };
 use parking_lot::Mutex;
 
@@ -29,6 +29,7 @@ fn member(endpoint: &str) -> Arc<Member> {
         impersonator_secret: Some(secret("m-impersonator")),
         insecure_skip_tls_verification: false,
         forward_proxy: None,
+        settings: Ok(Settings::default()),
     })
 }
 

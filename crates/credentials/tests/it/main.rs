@@ -3,7 +3,9 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fleetgate_credentials::{HostSecrets, PlainHttp, Secrets, watch};
-use fleetgate_model::{ClusterName, CredentialsError, Member, ResolveCredentials, SecretRef};
+use fleetgate_model::{
+    ClusterName, CredentialsError, Member, ResolveCredentials, SecretRef, Settings,
+};
 use fleetgate_testkit::{Call, FakeHost};
 use serde_json::{Value, json};
 use tokio::{sync::watch::Sender, task::JoinSet, time::timeout};
@@ -105,6 +107,7 @@ fn member(name: &str) -> Arc<Member> {
         impersonator_secret: secret(format!("{name}-impersonator")),
         insecure_skip_tls_verification: false,
         forward_proxy: None,
+        settings: Ok(Settings::default()),
     })
 }
 

@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use fleetgate_model::{
     Attributes, AuthenticateError, AuthorizeError, ClusterName, Credentials, CredentialsError,
-    Decision, Member, Refusal, Target, ToMember, UpstreamError, User,
+    Decision, Member, Refusal, Settings, Target, ToMember, UpstreamError, User,
 };
 use fleetgate_proxy::{
     Attribution, Authentication, Authorization, Authorized, Clusters, Config,
@@ -74,6 +74,7 @@ impl World {
         let config = fleetgate_upstream::Config {
             connect_timeout: PATIENCE,
             tls_timeout: PATIENCE,
+            idle_timeout: PATIENCE,
             tcp_keepalive: PATIENCE,
         };
         let metrics = fleetgate_upstream::Metrics::register(&mut Registry::default());
@@ -259,6 +260,7 @@ pub(crate) fn member(endpoint: &str, uid: &str) -> Member {
         impersonator_secret: None,
         insecure_skip_tls_verification: true,
         forward_proxy: None,
+        settings: Ok(Settings::default()),
     }
 }
 

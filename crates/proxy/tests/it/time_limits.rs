@@ -1,8 +1,9 @@
 //! What does not last is ended; what lasts is not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use fleetgate_model::Settings;
 use fleetgate_stack::Body;
 use futures::{FutureExt, StreamExt, future::pending, stream};
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -10,7 +11,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{World, request, text};
+use crate::support::{World, member, request, text};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -33,6 +34,23 @@ async fn a_member_that_never_answers_is_given_up_after_a_minute() {
         );
         assert_eq!((since.elapsed() - before).as_secs(), LIMIT.as_secs());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_says_how_long_it_may_take() {
+    let mut member = member("https://member.test", "1");
+    member.settings = Ok(Settings {
+        request_timeout: Some(HOUR),
+        ..Settings::default()
+    });
+    let world = silent();
+    world.ports.member.store(Arc::new(Some(Arc::new(member))));
+    let since = Instant::now();
+    assert_eq!(
+        world.get("/api").await.status(),
+        StatusCode::GATEWAY_TIMEOUT
+    );
+    assert_eq!(since.elapsed().as_secs(), HOUR.as_secs());
 }
 
 #[tokio::test(start_paused = true)]

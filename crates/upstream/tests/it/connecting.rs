@@ -2,7 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
-use fleetgate_model::{Class, Hop, UpstreamError};
+use fleetgate_model::{Class, Hop, SettingError, Settings, TlsVersion, UpstreamError};
 use fleetgate_testkit::{
     FakeMember,
     certs::{self, Ca, Validity},
@@ -25,6 +25,13 @@ async fn check(setup: impl Fn() -> SetupBuilder, hop: Hop, detail: &'static str)
     for class in CLASSES {
         let answer = setup().build().get("/", class).await;
         assert_failed(answer, (hop, Some(detail)));
+    }
+}
+
+fn tls12() -> Settings {
+    Settings {
+        tls_min_version: TlsVersion::Tls12,
+        ..Settings::default()
     }
 }
 
@@ -82,10 +89,13 @@ async fn a_certificate_that_proves_nothing_is_told() {
 }
 
 #[tokio::test]
-async fn a_member_of_tls_1_2_is_reached() {
+async fn a_member_of_tls_1_2_is_reached_if_its_cluster_says_so() {
     let pki = Pki::new();
     let member = FakeMember::tls(&pki.leaf).only_tls12().echo().await;
-    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    let told = "no common version of TLS (annotation fleetgate.dev/tls-min-version)";
+    untrusted(|| Setup::to(&member.url(), Some(&pki.ca)), told).await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca));
+    let setup = setup.settings(Ok(tls12())).build();
     setup.get_text("/", Class::Short).await;
     setup.get_text("/", Class::LongRunning).await;
 }
@@ -213,4 +223,11 @@ async fn what_cannot_be_used_names_its_field_and_no_value() {
         .insecure()
         .through(proxy);
     check(through, "spec.proxyURL", "unsupported scheme").await;
+    let error = SettingError {
+        field: "metadata.annotations[fleetgate.dev/tls-timeout]",
+        value: "10".to_owned(),
+        want: "a duration",
+    };
+    let unset = Setup::to("https://127.0.0.1", None).settings(Err(error.clone()));
+    check(unset, error.field, "\"10\": want a duration").await;
 }

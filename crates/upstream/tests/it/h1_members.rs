@@ -1,6 +1,6 @@
 //! Members that speak HTTP/1.1 alone, over TLS or in the clear.
 
-use fleetgate_model::Class;
+use fleetgate_model::{Class, Settings, TlsVersion};
 use fleetgate_testkit::{Answer, Chunks, FakeMember, Received};
 use futures::future::join_all;
 use http::Version;
@@ -72,7 +72,12 @@ async fn a_member_without_alpn_is_spoken_to_in_http1() {
     let (script, streams) = watches();
     let member = FakeMember::tls(&pki.leaf).protocols(&[]).only_tls12();
     let member = member.start(script).await;
-    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    let settings = Settings {
+        tls_min_version: TlsVersion::Tls12,
+        ..Settings::default()
+    };
+    let setup = Setup::to(&member.url(), Some(&pki.ca));
+    let setup = setup.settings(Ok(settings)).build();
     check(&member, &setup, &streams).await;
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fleetgate_model::{Class, Hop};
+use fleetgate_model::{Class, Hop, Settings};
 use fleetgate_stack::Body;
 use fleetgate_testkit::{Answer, FakeMember};
 use futures::future::join_all;
@@ -275,6 +275,25 @@ async fn a_connection_that_nobody_asks_for_any_more_is_closed() {
         tokio::time::advance(Duration::from_secs(61)).await;
         tokio::time::resume();
         eventually("closed", || setup.metric(OPEN) == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_says_how_long_its_connections_may_rest() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let settings = Settings {
+        idle_timeout: Some(Duration::from_secs(20)),
+        ..Settings::default()
+    };
+    let setup = Setup::to(&member.url(), Some(&pki.ca));
+    let setup = setup.settings(Ok(settings)).build();
+    for (rest, handshakes) in [(0, 1), (19, 1), (21, 2)] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(rest)).await;
+        tokio::time::resume();
+        setup.get_text("/", Class::Short).await;
+        assert_eq!(member.counts().handshakes, handshakes, "after {rest} s");
     }
 }
 

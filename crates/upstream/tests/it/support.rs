@@ -6,7 +6,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::{
-    Class, ClusterName, Credentials, ForwardProxy, Hop, Member, Target, ToMember, UpstreamError,
+    Class, ClusterName, Credentials, ForwardProxy, Hop, Member, SettingError, Settings, Target,
+    ToMember, UpstreamError,
 };
 use fleetgate_stack::{Body, NewService, Tasks};
 use fleetgate_testkit::certs::{self, Ca, Leaf};
@@ -66,11 +67,13 @@ impl Setup {
                 impersonator_secret: None,
                 insecure_skip_tls_verification: false,
                 forward_proxy: None,
+                settings: Ok(Settings::default()),
             },
             ca_bundle: ca.map(|ca| Arc::from(ca.pem().as_bytes())),
             config: Config {
                 connect_timeout: 10 * second,
                 tls_timeout: 10 * second,
+                idle_timeout: 60 * second,
                 tcp_keepalive: 30 * second,
             },
         }
@@ -130,6 +133,11 @@ impl SetupBuilder {
 
     pub(crate) fn through(mut self, proxy: ForwardProxy) -> Self {
         self.member.forward_proxy = Some(proxy);
+        self
+    }
+
+    pub(crate) fn settings(mut self, settings: Result<Settings, SettingError>) -> Self {
+        self.member.settings = settings;
         self
     }
 

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+/// A text is no duration, or a negative one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a duration such as 1m30s or 500ms")]
+pub struct InvalidDuration;
+
 /// Go's `time.ParseDuration`, for what is not negative.
 ///
 /// # Errors
-/// What a person should write instead.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
-    let unfit = || "not a duration such as 1m30s or 500ms".to_owned();
+/// [`InvalidDuration`].
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
+    let unfit = || InvalidDuration;
     if text == "0" {
         return Ok(Duration::ZERO);
     }
@@ -46,12 +51,12 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::parse;
+    use super::parse_duration;
 
     #[track_caller]
     fn check(text: &str, want: Option<u64>) {
         let want = want.map(Duration::from_millis);
-        assert_eq!(parse(text).ok(), want, "{text}");
+        assert_eq!(parse_duration(text).ok(), want, "{text}");
     }
 
     #[test]

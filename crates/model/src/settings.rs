@@ -1,0 +1,41 @@
+//! What an operator sets for one cluster.
+
+use std::time::Duration;
+
+/// What the annotations of a Cluster say of the way to it. Where they say nothing, the server's
+/// flags and defaults hold. docs/settings.md shows them to operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// For looking the member's name up, for TCP, and for a forward proxy's answer: each.
+    pub connect_timeout: Option<Duration>,
+    /// How long a connection may rest unused and still be used again.
+    pub idle_timeout: Option<Duration>,
+    /// Until the answer to a request that does not last begins.
+    pub request_timeout: Option<Duration>,
+    /// The lowest version of TLS that is spoken with the member.
+    pub tls_min_version: TlsVersion,
+    /// For a TLS handshake, and for HTTP/2's first words after it: each.
+    pub tls_timeout: Option<Duration>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2.
+    Tls12,
+    /// 1.3.
+    #[default]
+    Tls13,
+}
+
+/// An annotation of a Cluster has a value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {value:?}: want {want}")]
+pub struct SettingError {
+    /// The annotation, as a field path: `metadata.annotations[fleetgate.dev/connect-timeout]`.
+    pub field: &'static str,
+    /// What it says.
+    pub value: String,
+    /// What it may say.
+    pub want: &'static str,
+}
