@@ -1,5 +1,6 @@
 //! HTTP/1.1 connections to one member: one request at a time each, kept between requests.
 
+mod bound;
 mod opened;
 
 use std::{
@@ -11,11 +12,9 @@ use std::{
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::Tasks;
 use parking_lot::Mutex;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
+use self::bound::{Bound, Permit};
 pub(crate) use self::opened::{Answer, Opened};
 use crate::{
     detail::Told,
@@ -36,7 +35,7 @@ struct Inner {
     tasks: Tasks,
     idle: Mutex<Idle>,
     /// How many connections there may be, where other requests have a better way.
-    permits: Arc<Semaphore>,
+    bound: Bound,
 }
 
 /// Connections at rest. Nobody drives them, so a task looks after them while there are any.
@@ -49,7 +48,7 @@ struct Idle {
 
 struct Resting {
     opened: Opened,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     since: Instant,
 }
 
@@ -58,7 +57,7 @@ struct Resting {
 pub(crate) struct Lease {
     /// Present until this is dropped.
     opened: Option<Opened>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     pool: Pool,
     /// Whether the connection was used before, so that the member may just have closed it.
     pub(crate) reused: bool,
@@ -76,13 +75,13 @@ pub(crate) enum Reuse {
 // === impl Pool ===
 
 impl Pool {
-    /// A pool without connections. [`Self::try_take`] opens `bound` at most.
-    pub(crate) fn new(dialer: Dialer, tasks: Tasks, bound: usize) -> Self {
+    /// A pool without connections.
+    pub(crate) fn new(dialer: Dialer, tasks: Tasks) -> Self {
         let inner = Inner {
             dialer,
             tasks,
             idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(bound)),
+            bound: Bound::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -97,7 +96,7 @@ impl Pool {
         if let Some(lease) = self.take_idle(reuse) {
             return Ok(Some(lease));
         }
-        let Ok(permit) = Arc::clone(&self.inner.permits).try_acquire_owned() else {
+        let Some(permit) = self.inner.bound.permit() else {
             return Ok(None);
         };
         let opened = self.open().await?;
@@ -149,7 +148,7 @@ impl Pool {
         let limit = self.inner.dialer.config.idle_timeout;
         loop {
             let mut resting = self.inner.idle.lock().connections.pop_back()?;
-            if resting.is_usable(limit) {
+            if !resting.is_older(limit) && !resting.opened.is_closed() {
                 return Some(Lease {
                     opened: Some(resting.opened),
                     permit: resting.permit,
@@ -160,7 +159,7 @@ impl Pool {
         }
     }
 
-    fn give_back(&self, opened: Opened, permit: Option<OwnedSemaphorePermit>) {
+    fn give_back(&self, opened: Opened, permit: Option<Permit>) {
         let resting = Resting {
             opened,
             permit,
@@ -185,7 +184,13 @@ async fn sweep(pool: Weak<Inner>) {
         };
         let mut idle = pool.idle.lock();
         let limit = pool.dialer.config.idle_timeout;
-        idle.connections.retain_mut(|resting| resting.is_usable(limit));
+        idle.connections.retain_mut(|resting| {
+            let is_old = resting.is_older(limit);
+            if let Some(permit) = resting.permit.take_if(|_| is_old) {
+                pool.bound.give_up(permit);
+            }
+            !is_old && !resting.opened.is_closed()
+        });
         if idle.connections.is_empty() {
             idle.is_swept = false;
             return;
@@ -196,9 +201,8 @@ async fn sweep(pool: Weak<Inner>) {
 // === impl Resting ===
 
 impl Resting {
-    /// Whether it rests for no longer than `limit`, and the member did not close it.
-    fn is_usable(&mut self, limit: Duration) -> bool {
-        self.since.elapsed() <= limit && !self.opened.is_closed()
+    fn is_older(&self, limit: Duration) -> bool {
+        self.since.elapsed() > limit
     }
 }
 

@@ -42,10 +42,6 @@ use crate::{
     forward_proxy::Via,
 };
 
-/// How many HTTP/1.1 connections a member that speaks HTTP/2 is given for short requests: they
-/// cost the member less than streams do (docs/performance.md). Beyond, streams are used.
-const SHORT_CONNECTIONS: usize = 4;
-
 /// Time limits of connections. A member's own settings come first.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -139,7 +135,7 @@ impl NewUpstream {
         };
         let tasks = &self.tasks;
         Ok(Pools {
-            http1: http1::Pool::new(dialer.clone(), tasks.clone(), SHORT_CONNECTIONS),
+            http1: http1::Pool::new(dialer.clone(), tasks.clone()),
             http2: http2::Pool::new(dialer, tasks.clone()),
             tasks: tasks.clone(),
             endpoint,
