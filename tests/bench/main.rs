@@ -2,17 +2,69 @@
 //!
 //! `cargo xtask bench [NAME]` runs them in a fleet of their own, everything optimised.
 
+mod clusters;
 mod load;
-mod proxy;
+mod nginx;
+mod pods;
 mod report;
+mod requests;
+mod scale;
 mod start_up;
+mod streams;
+mod watchers;
+mod ways;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+
+use self::ways::{Peers, Ways};
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// Only this bench.
+    name: Option<Bench>,
+    #[command(flatten)]
+    peers: Peers,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// The Cluster API, against a kube-apiserver.
+    Clusters,
+    /// Upgrades, on a real node.
+    Pods,
+    /// Short requests to a member.
+    Requests,
+    /// A large fleet.
+    Scale,
+    /// Watches of a member, and large lists.
+    Streams,
+}
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        None | Some("proxy") => proxy::run().await,
-        Some(other) => bail!("there is no bench {other:?}; there is: proxy"),
+    let args = Args::parse();
+    let benches = match &args.name {
+        Some(bench) => std::slice::from_ref(bench),
+        None => Bench::value_variants(),
+    };
+    for bench in benches {
+        bench.run(&args.peers).await?;
+    }
+    Ok(())
+}
+
+// === impl Bench ===
+
+impl Bench {
+    async fn run(self, peers: &Peers) -> Result<()> {
+        match self {
+            Self::Clusters => clusters::run().await,
+            Self::Pods => pods::run().await,
+            Self::Requests => requests::run(&Ways::new(peers).await?).await,
+            Self::Scale => scale::run().await,
+            Self::Streams => streams::run(&Ways::new(peers).await?).await,
+        }
     }
 }

@@ -1,211 +1,231 @@
-//! The table for people, and the file for whoever compares runs.
+//! Tables and aims: for people, for docs/performance.md, and for whoever compares runs.
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::proxy::Round;
-
-/// What is aimed at: throughput relative to direct access with 16 connections …
-const AIM_RATIO: f64 = 0.5;
-/// … memory after the run, …
-const AIM_RSS_KIB: u64 = 40 << 10;
-/// … TLS handshakes with the member per 1,000 requests, …
-const AIM_HANDSHAKES: f64 = 4.0;
-/// … and the time from start to ready.
-const AIM_START_UP: Duration = Duration::from_millis(150);
-
-/// All that was measured.
+/// All that one bench measured.
 #[derive(Debug)]
 pub(crate) struct Report {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) rss_before_kib: u64,
-    pub(crate) rss_after_kib: u64,
-    /// Shortest first.
-    pub(crate) start_up: Vec<Duration>,
+    name: &'static str,
+    tables: Vec<Table>,
+    aims: Vec<Aim>,
 }
 
-/// One path with one number of connections: medians over the rounds.
+/// Figures of one kind.
 #[derive(Debug)]
-pub(crate) struct Row {
-    what: &'static str,
-    connections: usize,
-    direct: Figures,
-    proxied: Figures,
-    /// Proxied to direct, of each round.
-    ratio: Figures,
-    cpu_per_request_ms: f64,
-    handshakes_per_1000: f64,
+pub(crate) struct Table {
+    title: String,
+    columns: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Figures {
-    per_second: f64,
-    p50: f64,
-    p99: f64,
+/// A name, or a figure with so many decimals.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    Text(String),
+    Figure(f64, usize),
 }
 
-// === impl Row ===
-
-impl Row {
-    pub(crate) fn new(what: &'static str, connections: usize, rounds: &[Round]) -> Self {
-        let of = |figure: &dyn Fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let requests: usize = rounds.iter().map(|r| r.proxied.requests).sum();
-        let cpu: Duration = rounds.iter().map(|r| r.cpu).sum();
-        let handshakes: u64 = rounds.iter().map(|r| r.handshakes).sum();
-        Self {
-            what,
-            connections,
-            direct: Figures {
-                per_second: of(&|r| r.direct.per_second),
-                p50: of(&|r| ms(r.direct.p50)),
-                p99: of(&|r| ms(r.direct.p99)),
-            },
-            proxied: Figures {
-                per_second: of(&|r| r.proxied.per_second),
-                p50: of(&|r| ms(r.proxied.p50)),
-                p99: of(&|r| ms(r.proxied.p99)),
-            },
-            ratio: Figures {
-                per_second: of(&|r| r.proxied.per_second / r.direct.per_second),
-                p50: of(&|r| r.proxied.p50.as_secs_f64() / r.direct.p50.as_secs_f64()),
-                p99: of(&|r| r.proxied.p99.as_secs_f64() / r.direct.p99.as_secs_f64()),
-            },
-            cpu_per_request_ms: ms(cpu) / requests as f64,
-            handshakes_per_1000: handshakes as f64 * 1e3 / requests as f64,
-        }
-    }
-
-    fn json(&self) -> Value {
-        let ms = |figures: Figures| {
-            json!({
-                "requests_per_second": figures.per_second,
-                "p50_ms": figures.p50, "p99_ms": figures.p99,
-            })
-        };
-        json!({
-            "what": self.what, "connections": self.connections,
-            "direct": ms(self.direct), "proxied": ms(self.proxied),
-            "ratio": {
-                "requests_per_second": self.ratio.per_second,
-                "p50": self.ratio.p50, "p99": self.ratio.p99,
-            },
-            "cpu_per_request_ms": self.cpu_per_request_ms,
-            "handshakes_per_1000": self.handshakes_per_1000,
-        })
-    }
+/// What is to be reached, and what was.
+#[derive(Debug)]
+struct Aim {
+    figure: String,
+    aim: String,
+    value: String,
+    is_met: bool,
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The median of `values`, of which there is one at least.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// The cell of a name.
+pub(crate) fn text(name: impl Into<String>) -> Cell {
+    Cell::Text(name.into())
+}
+
+/// `value` in `unit`, as exact as an aim of `limit` needs.
+fn rounded(value: f64, limit: f64, unit: &str) -> String {
+    let decimals = if limit.abs() < 10.0 { 2 } else { 1 };
+    format!("{value:.decimals$} {unit}").trim_end().to_owned()
 }
 
 // === impl Report ===
 
 impl Report {
-    pub(crate) fn print(&self) {
-        println!(
-            "\n{:<12} {:>5} {:>8} {:>8} {:>6} {:>7} {:>7} {:>6} {:>7} {:>7} {:>6} {:>8} {:>9}",
-            "GET",
-            "conns",
-            "direct/s",
-            "proxy/s",
-            "ratio",
-            "p50 ms",
-            "proxy",
-            "ratio",
-            "p99 ms",
-            "proxy",
-            "ratio",
-            "CPU ms",
-            "TLS/1000",
-        );
-        for row in &self.rows {
-            let Row {
-                direct,
-                proxied,
-                ratio,
-                ..
-            } = row;
-            println!(
-                "{:<12} {:>5} {:>8.0} {:>8.0} {:>6.2} {:>7.2} {:>7.2} {:>6.2} {:>7.2} {:>7.2} \
-                 {:>6.2} {:>8.3} {:>9.3}",
-                row.what,
-                row.connections,
-                direct.per_second,
-                proxied.per_second,
-                ratio.per_second,
-                direct.p50,
-                proxied.p50,
-                ratio.p50,
-                direct.p99,
-                proxied.p99,
-                ratio.p99,
-                row.cpu_per_request_ms,
-                row.handshakes_per_1000,
-            );
-        }
-        println!();
-        for (what, value, met) in self.aims() {
-            let met = if met { "met" } else { "MISSED" };
-            println!("{what:<58} {value:>9}  {met}");
+    /// Of the bench `name`.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            tables: Vec::new(),
+            aims: Vec::new(),
         }
     }
 
-    /// What was aimed at, what came out, and whether that is enough.
-    fn aims(&self) -> Vec<(String, String, bool)> {
-        let mut aims = Vec::new();
-        for row in self.rows.iter().filter(|row| row.connections == 16) {
-            let what = format!(
-                "{}, 16 connections: at least {AIM_RATIO} of direct",
-                row.what
-            );
-            let ratio = row.ratio.per_second;
-            aims.push((what, format!("{ratio:.2}"), ratio >= AIM_RATIO));
-        }
-        let most = self.rows.iter().map(|row| row.handshakes_per_1000);
-        let most = most.fold(0.0, f64::max);
-        aims.push((
-            format!("TLS handshakes per 1,000 requests: at most {AIM_HANDSHAKES}"),
-            format!("{most:.2}"),
-            most <= AIM_HANDSHAKES,
-        ));
-        let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
-        aims.push((
-            format!(
-                "memory after the run ({} before): at most 40 MiB",
-                mib(self.rss_before_kib)
-            ),
-            mib(self.rss_after_kib),
-            self.rss_after_kib <= AIM_RSS_KIB,
-        ));
-        let start_up = self.start_up[self.start_up.len() / 2];
-        aims.push((
-            format!("ready after start: at most {} ms", AIM_START_UP.as_millis()),
-            format!("{} ms", start_up.as_millis()),
-            start_up <= AIM_START_UP,
-        ));
-        aims
+    pub(crate) fn table(&mut self, table: Table) {
+        self.tables.push(table);
     }
 
-    /// Writes `target/bench/proxy.json`.
+    /// `value` is to be `limit` or more, in `unit`.
+    pub(crate) fn at_least(&mut self, figure: &str, value: f64, limit: f64, unit: &str) {
+        self.aims.push(Aim {
+            figure: figure.to_owned(),
+            aim: format!("≥ {}", rounded(limit, limit, unit)),
+            value: rounded(value, limit, unit),
+            is_met: value >= limit,
+        });
+    }
+
+    /// `value` is to be `limit` or less, in `unit`.
+    pub(crate) fn at_most(&mut self, figure: &str, value: f64, limit: f64, unit: &str) {
+        self.aims.push(Aim {
+            figure: figure.to_owned(),
+            aim: format!("≤ {}", rounded(limit, limit, unit)),
+            value: rounded(value, limit, unit),
+            is_met: value <= limit,
+        });
+    }
+
+    /// Prints it, writes `target/bench/NAME.json`, and puts the tables into docs/performance.md.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub(crate) fn write(&self) -> Result<()> {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    /// If a file cannot be written.
+    pub(crate) fn publish(self) -> Result<()> {
+        let aims = self.aims_table();
+        for table in self.tables.iter().chain([&aims]) {
+            println!("\n{}", table.plain());
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let dir = root.join("target/bench");
         fs::create_dir_all(&dir).context("make target/bench")?;
-        let start_up = self.start_up.iter().map(|time| time.as_secs_f64() * 1e3);
-        let all = json!({
-            "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "rss_before_kib": self.rss_before_kib, "rss_after_kib": self.rss_after_kib,
-            "start_up_ms": start_up.collect::<Vec<_>>(),
-        });
-        let text = serde_json::to_string_pretty(&all).context("format the figures")?;
-        fs::write(dir.join("proxy.json"), text + "\n").context("write proxy.json")
+        let tables = self.tables.iter().chain([&aims]).map(Table::json);
+        let all = json!({"tables": tables.collect::<Vec<_>>()});
+        let file = dir.join(format!("{}.json", self.name));
+        let json = serde_json::to_string_pretty(&all).context("format the figures")?;
+        fs::write(&file, json + "\n").with_context(|| format!("write {}", file.display()))?;
+        self.document(&root.join("docs/performance.md"), &aims)
+    }
+
+    fn aims_table(&self) -> Table {
+        let mut table = Table::new("Aims", &["figure", "aim", "measured", ""]);
+        for aim in &self.aims {
+            let met = if aim.is_met { "met" } else { "MISSED" };
+            table.row([
+                text(&aim.figure),
+                text(&aim.aim),
+                text(&aim.value),
+                text(met),
+            ]);
+        }
+        table
+    }
+
+    fn document(&self, path: &Path, aims: &Table) -> Result<()> {
+        let name = self.name;
+        let (begin, end) = (
+            format!("<!-- begin bench {name} -->\n"),
+            format!("<!-- end bench {name} -->"),
+        );
+        let page = fs::read_to_string(path).context("read docs/performance.md")?;
+        let missing = || format!("docs/performance.md has no place for {name}");
+        let (before, rest) = page.split_once(&begin).with_context(missing)?;
+        let (_, after) = rest.split_once(&end).with_context(missing)?;
+        let tables = [aims].into_iter().chain(&self.tables);
+        let tables: Vec<_> = tables.map(Table::markdown).collect();
+        let page = format!("{before}{begin}\n{}\n{end}{after}", tables.join("\n"));
+        fs::write(path, page).context("write docs/performance.md")
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    pub(crate) fn new(title: impl Into<String>, columns: &[&'static str]) -> Self {
+        Self {
+            title: title.into(),
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    fn plain(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(Cell::to_string).collect())
+            .collect();
+        let width = |at: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            let head = self.columns[at].chars().count();
+            cells
+                .map(|cell| cell.chars().count())
+                .fold(head, usize::max)
+        };
+        let head: Vec<_> = self.columns.iter().map(|name| (*name).to_owned()).collect();
+        let mut out = self.title.clone();
+        for row in [&head].into_iter().chain(&rows) {
+            out.push('\n');
+            for (at, cell) in row.iter().enumerate() {
+                let width = width(at);
+                let cell = match self.rows.first().and_then(|row| row.get(at)) {
+                    Some(Cell::Figure(..)) => format!("{cell:>width$}  "),
+                    Some(Cell::Text(_)) | None => format!("{cell:<width$}  "),
+                };
+                out.push_str(&cell);
+            }
+        }
+        out
+    }
+
+    fn markdown(&self) -> String {
+        let mut out = format!("{}:\n\n", self.title);
+        let columns = self.columns.join(" | ");
+        let rule = "---|".repeat(self.columns.len());
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "| {columns} |\n|{rule}");
+        for row in &self.rows {
+            let cells: Vec<_> = row.iter().map(Cell::to_string).collect();
+            let _ = writeln!(out, "| {} |", cells.join(" | "));
+        }
+        out
+    }
+
+    fn json(&self) -> Value {
+        let row = |row: &Vec<Cell>| {
+            let cells = self.columns.iter().zip(row);
+            let cells = cells.map(|(name, cell)| ((*name).to_owned(), cell.json()));
+            Value::Object(cells.collect::<Map<_, _>>())
+        };
+        let rows: Vec<_> = self.rows.iter().map(row).collect();
+        json!({"title": self.title, "rows": rows})
+    }
+}
+
+// === impl Cell ===
+
+impl Cell {
+    fn json(&self) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Figure(value, _) => json!(value),
+        }
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Figure(value, decimals) => write!(f, "{value:.decimals$}"),
+        }
     }
 }

@@ -5,6 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use fleetgate_tls::{
+    MinVersion,
+    client::{ClientOptions, Trust, client_config},
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -80,6 +84,21 @@ impl Caller {
             tls: Arc::new(tls(as_whom, ca)),
             token,
             protocol: Protocol::Http1,
+        }
+    }
+
+    /// The same for a server whose certificate is not checked: what it is shown, anybody on the way
+    /// could read.
+    pub fn trusting_anyone(url: &str, as_whom: &Credential) -> Self {
+        let options = ClientOptions {
+            trust: Trust::Anyone,
+            identity: None,
+            min_version: MinVersion::Tls12,
+            protocols: Vec::new(),
+        };
+        Self {
+            tls: client_config(&options).unwrap(),
+            ..Self::new(url, as_whom)
         }
     }
 

@@ -187,6 +187,11 @@ impl Server {
         Caller::new(&self.url(), as_whom)
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Its process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -83,10 +83,7 @@ enum Command {
         seconds: u32,
     },
     /// Measure on real members, as ratios against direct access in the same run.
-    Bench {
-        /// Only this bench.
-        name: Option<String>,
-    },
+    Bench(BenchArgs),
     /// Check layers, sizes, heads and manifests.
     Tidy,
     /// Check formatting, clippy, documentation links, and tidy.
@@ -147,6 +144,23 @@ struct GoldenArgs {
     server: Option<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+struct BenchArgs {
+    /// Only this bench.
+    #[arg(value_parser = ["clusters", "pods", "requests", "scale", "streams"])]
+    name: Option<String>,
+    /// Another endpoint of the same API, with a cluster member1, to measure in the same run. Its
+    /// certificate is not checked.
+    #[arg(long = "peer", value_name = "NAME=URL", requires = "peer_token_file")]
+    peers: Vec<String>,
+    /// Holds the bearer token that peers are shown.
+    #[arg(long, value_name = "FILE")]
+    peer_token_file: Option<PathBuf>,
+    /// The process of each peer, in their order: its CPU time and memory are measured.
+    #[arg(long, value_name = "PID")]
+    peer_pid: Vec<u32>,
+}
+
 fn main() -> ExitCode {
     match dispatch(Cli::parse().command) {
         Ok(code) => code,
@@ -174,7 +188,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             seconds,
             chance: Chance::Free,
         })),
-        Command::Bench { name } => block_on(suites::bench(name)),
+        Command::Bench(args) => block_on(suites::bench(args.words())),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Command::Guard { run } => guard::main(&run).map(|()| ExitCode::SUCCESS),
@@ -241,5 +255,28 @@ impl GoldenArgs {
                 .map_or(ServerBinary::Build(Profile::Dev), ServerBinary::Given),
             args,
         }
+    }
+}
+
+// === impl BenchArgs ===
+
+impl BenchArgs {
+    /// The words for the program that measures.
+    fn words(self) -> Vec<String> {
+        let peers = self
+            .peers
+            .into_iter()
+            .flat_map(|peer| ["--peer".to_owned(), peer]);
+        let token = self.peer_token_file.into_iter();
+        let token =
+            token.flat_map(|file| ["--peer-token-file".to_owned(), file.display().to_string()]);
+        let pids = self.peer_pid.into_iter();
+        let pids = pids.flat_map(|pid| ["--peer-pid".to_owned(), pid.to_string()]);
+        self.name
+            .into_iter()
+            .chain(peers)
+            .chain(token)
+            .chain(pids)
+            .collect()
     }
 }

@@ -1,0 +1,254 @@
+//! What lasts or is large: watches, what each costs and how soon all know; a list of 20 MB.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use fleetgate_tests::{
+    connection::{Connection, chunk},
+    http::Client,
+    member::Member,
+    process::Usage,
+    server::{Server, ServerSpec},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use http::Method;
+use serde_json::{Value, json};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    report::{Cell, Report, Table, median, text},
+    scale::join,
+    watchers::Watchers,
+    ways::{DIRECT, Way, Ways},
+};
+
+const COUNTS: [usize; 2] = [1_000, 10_000];
+const WATCHED: &str = "/api/v1/namespaces/bench-watched/configmaps";
+const LISTED: &str = "/api/v1/namespaces/bench-listed/configmaps";
+/// So many objects of so many bytes are 20 MB.
+const OBJECTS: usize = 1_000;
+const OBJECT_BYTES: usize = 20_000;
+const LISTS: usize = 5;
+const AT_A_TIME: usize = 16;
+/// How often memory is looked at.
+const SAMPLE: Duration = Duration::from_millis(2);
+
+/// Measures and publishes.
+///
+/// # Errors
+/// If anything is refused.
+pub(crate) async fn run(ways: &Ways) -> Result<()> {
+    let member = Member::new(1).await;
+    prepare(&member.client()).await?;
+    let mut report = Report::new("streams");
+    events(ways, &mut report).await?;
+    memory_of_watches(&mut report).await?;
+    lists(ways, &mut report).await?;
+    report.publish()
+}
+
+/// How soon 1,000 know of a change, on each way.
+async fn events(ways: &Ways, report: &mut Report) -> Result<()> {
+    let columns = ["way", "event at 1,000 watches, p50 ms", "× direct"];
+    let mut table = Table::new("Events", &columns);
+    let mut direct = f64::NAN;
+    for way in &ways.all {
+        let mut connection = Member::new(1).await.caller().connect().await?;
+        let since = version(&mut connection).await?;
+        let path = format!("{}{WATCHED}?watch=1&resourceVersion={since}", way.prefix);
+        let watchers = Watchers::start(&way.caller, COUNTS[0], &path).await?;
+        let change = async |unique: usize| {
+            let patch = json!({"metadata": {"labels": {"unique": unique.to_string()}}});
+            let path = format!("{WATCHED}/one");
+            let reply = connection.send(Method::PATCH, &path, &patch).await?;
+            ensure!(reply.status.is_success(), "{reply}");
+            Ok(())
+        };
+        let took = watchers.time(0, change).await?.as_secs_f64() * 1e3;
+        if way.name == DIRECT {
+            direct = took;
+        }
+        table.row([
+            text(&way.name),
+            Cell::Figure(took, 2),
+            Cell::Figure(took / direct, 2),
+        ]);
+        if way.pid.is_some() {
+            let figure = format!("an event at 1,000 watches, {}: p50 × direct", way.name);
+            report.at_most(&figure, took / direct, 1.15, "");
+        }
+    }
+    report.table(table);
+    Ok(())
+}
+
+/// What a watch costs a server that has done nothing else.
+async fn memory_of_watches(report: &mut Report) -> Result<()> {
+    for count in COUNTS {
+        let server = one_member().await;
+        let caller = server.admin();
+        let prefix = fleetgate_tests::proxy_path("bench-1");
+        let list = caller.get(&format!("{prefix}{WATCHED}")).await?;
+        ensure!(list.status == 200, "{list}");
+        let idle = Usage::of(server.pid())?.rss_kib;
+        let path = format!("{prefix}{WATCHED}?watch=1");
+        let watchers = Watchers::start(&caller, count, &path).await?;
+        watchers.until(count).await?;
+        let more = Usage::of(server.pid())?.rss_kib.saturating_sub(idle);
+        let figure = format!("memory of a watch, {count} of them");
+        report.at_most(&figure, more as f64 / count as f64, 25.0, "KiB");
+    }
+    Ok(())
+}
+
+/// How long a large list takes on each way, and what a server needs for it.
+async fn lists(ways: &Ways, report: &mut Report) -> Result<()> {
+    let mut took = vec![Vec::new(); ways.all.len()];
+    for _ in 0..LISTS {
+        for (way, took) in ways.all.iter().zip(&mut took) {
+            took.push(list(way).await?);
+        }
+    }
+    let columns = ["way", "20 MB list, s", "× direct"];
+    let mut table = Table::new("Large lists", &columns);
+    let direct = median(took[0].clone());
+    for (way, took) in ways.all.iter().zip(took) {
+        let took = median(took);
+        table.row([
+            text(&way.name),
+            Cell::Figure(took, 3),
+            Cell::Figure(took / direct, 2),
+        ]);
+        if way.pid.is_some() {
+            let figure = format!("a 20 MB list, {}: × direct", way.name);
+            report.at_most(&figure, took / direct, 1.1, "");
+        }
+    }
+    report.table(table);
+    let server = one_member().await;
+    let way = Way {
+        name: "fresh".to_owned(),
+        caller: server.admin(),
+        prefix: fleetgate_tests::proxy_path("bench-1"),
+        pid: Some(server.pid()),
+    };
+    let small = way.caller.get(&format!("{}/version", way.prefix)).await?;
+    ensure!(small.status == 200, "{small}");
+    let idle = Usage::of(server.pid())?.rss_kib;
+    let peak = Peak::of(server.pid());
+    for _ in 0..LISTS {
+        list(&way).await?;
+    }
+    let more = peak.kib().saturating_sub(idle);
+    report.at_most(
+        "a 20 MB list: memory above idle",
+        more as f64 / 1024.0,
+        8.0,
+        "MiB",
+    );
+    Ok(())
+}
+
+/// Seconds for one list of everything, read and let go of as it comes.
+async fn list(way: &Way) -> Result<f64> {
+    let mut connection = way.caller.connect().await?;
+    let since = Instant::now();
+    let mut body = connection.watch(&format!("{}{LISTED}", way.prefix)).await?;
+    let mut bytes = 0;
+    while let Some(piece) = chunk(&mut body).await? {
+        bytes += piece.len();
+    }
+    ensure!(
+        bytes > OBJECTS * OBJECT_BYTES,
+        "{} gave {bytes} bytes",
+        way.name
+    );
+    Ok(since.elapsed().as_secs_f64())
+}
+
+/// A fresh server with member1 as its one cluster, bench-1.
+async fn one_member() -> Server {
+    let server = ServerSpec::default().start().await;
+    join(&server, 1).await;
+    server.until_answers("bench-1").await;
+    server
+}
+
+async fn version(connection: &mut Connection) -> Result<String> {
+    let list = connection.get(WATCHED).await?.json();
+    let version = list["metadata"]["resourceVersion"].as_str();
+    Ok(version.context("a version")?.to_owned())
+}
+
+async fn prepare(member: &Client) -> Result<()> {
+    let namespaces = "/api/v1/namespaces";
+    for name in ["bench-watched", "bench-listed"] {
+        let namespace = json!({"metadata": {"name": name}});
+        let made = member.post(namespaces, &namespace).await;
+        ensure!(matches!(made.status.as_u16(), 201 | 409), "{made}");
+    }
+    // An hour of labels cannot be in the way of this run's.
+    member.delete(&format!("{WATCHED}/one")).await;
+    create(member, WATCHED, config_map("one".to_owned(), 100)).await?;
+    let objects = stream::iter(0..OBJECTS).map(|number| {
+        create(
+            member,
+            LISTED,
+            config_map(format!("object-{number}"), OBJECT_BYTES),
+        )
+    });
+    objects.buffer_unordered(AT_A_TIME).try_collect().await
+}
+
+fn config_map(name: String, bytes: usize) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
+        "data": {"text": "x".repeat(bytes)},
+    })
+}
+
+async fn create(member: &Client, path: &str, object: Value) -> Result<()> {
+    let made = member.post(path, &object).await;
+    // It is there from a run before in the same fleet.
+    ensure!(matches!(made.status.as_u16(), 201 | 409), "{made}");
+    Ok(())
+}
+
+/// The most memory that a process has while this lives.
+struct Peak {
+    kib: Arc<AtomicU64>,
+    _sampler: JoinSet<()>,
+}
+
+// === impl Peak ===
+
+impl Peak {
+    fn of(pid: u32) -> Self {
+        let kib = Arc::new(AtomicU64::new(0));
+        let most = Arc::clone(&kib);
+        let mut sampler = JoinSet::new();
+        sampler.spawn(async move {
+            while let Ok(usage) = Usage::of(pid) {
+                most.fetch_max(usage.rss_kib, Ordering::Relaxed);
+                sleep(SAMPLE).await;
+            }
+        });
+        Self {
+            kib,
+            _sampler: sampler,
+        }
+    }
+
+    fn kib(&self) -> u64 {
+        self.kib.load(Ordering::Relaxed)
+    }
+}
