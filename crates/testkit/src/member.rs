@@ -23,7 +23,7 @@ use record::Log;
 
 pub use answer::{Answer, Chunks};
 pub use record::Received;
-pub use upgrade::{UpgradeScript, UpgradedRecord};
+pub use upgrade::{UpgradeScript, UpgradedRecord, websocket_accept};
 
 /// A fake member on loopback, alive until dropped.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! What a fake member does after `101 Switching Protocols`.
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
@@ -39,7 +41,18 @@ pub(super) fn switching(received: &Received, body: Body) -> Response<Body> {
     answer
         .headers_mut()
         .insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Some(key) = received.headers.get(header::SEC_WEBSOCKET_KEY) {
+        let accept = HeaderValue::try_from(websocket_accept(key.as_bytes())).unwrap();
+        let headers = answer.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
     answer
+}
+
+/// What a WebSocket server answers to `key` (RFC 6455, section 4.2.2).
+pub fn websocket_accept(key: &[u8]) -> String {
+    let text = [key, b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"].concat();
+    BASE64_STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &text))
 }
 
 pub(super) async fn run(script: UpgradeScript, upgrade: OnUpgrade, log: &Log) {

@@ -1,7 +1,5 @@
 //! What the tests share: an upstream with its metrics, requests, and raw members.
 
-mod raw_server;
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -17,7 +15,7 @@ use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use tower::ServiceExt;
 
-pub(crate) use raw_server::{Accepted, RawServer};
+pub(crate) use fleetgate_testkit::{Accepted, RawServer};
 
 /// How long a test waits for what should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Members and proxies that a test plays itself, connection by connection.
+//! Members and proxies that a test plays itself, connection by connection, byte by byte.
 
 use std::{
     net::SocketAddr,
@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use fleetgate_testkit::certs::Leaf;
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs::default_provider,
@@ -18,33 +17,37 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::certs::Leaf;
+
 /// A listener whose every connection a closure serves.
-pub(crate) struct RawServer {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct RawServer {
+    /// Where it listens.
+    pub address: SocketAddr,
     accepted: Arc<AtomicUsize>,
     stop: CancellationToken,
 }
 
 /// A connection that a [`RawServer`] accepted.
-pub(crate) type Accepted = TlsStream<TcpStream>;
+pub type Accepted = TlsStream<TcpStream>;
 
 // === impl RawServer ===
 
 impl RawServer {
     /// Accepts TLS with `leaf`, offering `protocols`, and hands each connection to `serve` with
     /// its number from 0.
-    pub(crate) async fn tls<F, Fut>(leaf: &Leaf, protocols: &[&str], serve: F) -> Self
+    pub async fn tls<F, Fut>(leaf: &Leaf, protocols: &[&str], serve: F) -> Self
     where
         F: Fn(usize, Accepted) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).expect("a key");
+        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).unwrap();
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("versions")
+            .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der.clone()], key)
-            .expect("a certificate");
+            .unwrap();
         config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let serve = Arc::new(serve);
@@ -60,13 +63,13 @@ impl RawServer {
     }
 
     /// Hands each TCP connection to `serve` with its number from 0.
-    pub(crate) async fn tcp<F, Fut>(serve: F) -> Self
+    pub async fn tcp<F, Fut>(serve: F) -> Self
     where
         F: Fn(usize, TcpStream) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let address = listener.local_addr().expect("an address");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
         let (accepted, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
         let (count, stopped, tasks) = (accepted.clone(), stop.clone(), TaskTracker::new());
         let connections = tasks.clone();
@@ -84,11 +87,13 @@ impl RawServer {
         }
     }
 
-    pub(crate) fn accepted(&self) -> usize {
+    /// TCP connections accepted so far.
+    pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn https(&self) -> String {
+    /// `https://127.0.0.1:PORT`.
+    pub fn https(&self) -> String {
         format!("https://{}", self.address)
     }
 }
