@@ -3,13 +3,20 @@
 use std::{
     io,
     net::{Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 
 use crate::config::Serving;
 
+/// Rest on a caller's connection before TCP asks whether it is there, and how often: so that those
+/// who are gone are found, and what stands between keeps a silent exec open.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(30))
+    .with_interval(Duration::from_secs(30))
+    .with_retries(3);
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
 
@@ -41,6 +48,8 @@ fn bind(serving: &Serving, address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(serving.share_port)?;
     socket.set_nonblocking(true)?;
+    // What is accepted has it from here.
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

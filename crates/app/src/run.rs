@@ -8,7 +8,7 @@ use fleetgate_authz::{AlwaysAllowedPaths, Authorizer, KubeAccessReview};
 use fleetgate_credentials::{HostSecrets, PlainHttp, Secrets};
 use fleetgate_proxy::{
     Attribution, Authentication, Authorization, Clusters, Impersonation, InFlightLayer,
-    RescueLayer, Retain, RoutingLayer, Stage, StageLayer,
+    RescueLayer, Retain, RoutingLayer, SoundHead, Stage, StageLayer,
 };
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
 use fleetgate_stack::Tasks;
@@ -142,8 +142,10 @@ async fn serve(
         may_also: local::may_also(Arc::clone(&authorizer)),
         ending: tasks.stopping().clone(),
     });
-    // Takes credentials and claims out of the request before anything else sees it.
-    let who = Authentication::new(authenticator)
+    // Before anything is read from a head that others could read in another way.
+    let who = SoundHead
+        // Takes credentials and claims out of the request before anything else sees it.
+        .then(Authentication::new(authenticator))
         // Refuses ambiguous paths before anybody is asked about them.
         .then(Attribution)
         // Whoever acts as another is counted and authorized as that other.

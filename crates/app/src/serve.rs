@@ -1,8 +1,11 @@
 //! Accept, TLS, HTTP: one task a connection, each request with what is known of its connection.
 
+mod edge;
+
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fleetgate_model::{PeerAddress, PeerCertificates};
+use fleetgate_proxy::{MAX_FIELDS, MAX_HEAD};
 use fleetgate_stack::Body;
 use futures::{
     FutureExt,
@@ -19,6 +22,7 @@ use hyper_util::{
 };
 use rustls::ServerConfig;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -26,16 +30,15 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
+use self::edge::Edge;
+
 /// A TLS handshake takes no longer, or the connection is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The head of an HTTP/1.1 request takes no longer, from the end of the one before (Go's server in
 /// Kubernetes: 32 s).
 const HEAD_TIMEOUT: Duration = Duration::from_secs(32);
-/// As large as Go's default for the head of a request.
-const MAX_HEAD: usize = 1 << 20;
-/// Go counts bytes and not headers; a caller in hundreds of groups has hundreds of headers. Space
-/// for as many is taken for each head of HTTP/1.1.
-const MAX_HEADERS: usize = 1024;
+/// What HTTP/2 itself refuses, without a `Status`, is larger than what the first stage refuses.
+const MAX_HEADER_LIST: u32 = 2 << 20;
 /// Bytes that one request body may send unread: as kube-apiserver grants.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
@@ -139,7 +142,8 @@ fn builder(max_streams: u32) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
+        // Space for as many is taken for each head.
+        .max_headers(MAX_FIELDS)
         .max_buf_size(MAX_HEAD);
     builder
         .http2()
@@ -149,7 +153,8 @@ fn builder(max_streams: u32) -> Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
+        .max_header_list_size(MAX_HEADER_LIST)
+        .enable_connect_protocol();
     builder
 }
 
@@ -170,24 +175,38 @@ where
             let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
             let stream = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             let certificates = certificates(&stream);
-            let service = service_fn(|request: Request<Incoming>| {
-                let mut request = request.map(Body::new);
-                let extensions = request.extensions_mut();
-                extensions.insert(PeerAddress(peer));
-                if let Some(certificates) = &certificates {
-                    extensions.insert(certificates.clone());
-                }
-                let mut service = self.service.clone();
-                async move { service.call(request).await }
-            });
-            let io = TokioIo::new(stream);
-            let connection = self.builder.serve_connection_with_upgrades(io, service);
-            watcher.watch(connection).await
+            self.http(stream, PeerAddress(peer), certificates, watcher)
+                .await
         };
         let ended: Result<(), Box<dyn Error + Send + Sync>> = ended.await;
         if let Err(error) = ended {
             tracing::debug!(error = &*error as &dyn Error, %peer, "connection ended");
         }
+    }
+
+    async fn http<I>(
+        &self,
+        io: I,
+        peer: PeerAddress,
+        certificates: Option<PeerCertificates>,
+        watcher: Watcher,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            let extensions = request.extensions_mut();
+            extensions.insert(peer);
+            if let Some(certificates) = &certificates {
+                extensions.insert(certificates.clone());
+            }
+            let mut service = self.service.clone();
+            async move { service.call(request).await }
+        });
+        let io = TokioIo::new(Edge::new(io, HEAD_TIMEOUT));
+        let connection = self.builder.serve_connection_with_upgrades(io, service);
+        watcher.watch(connection).await
     }
 }
 
@@ -198,3 +217,6 @@ fn certificates(stream: &TlsStream<TcpStream>) -> Option<PeerCertificates> {
         .map(|certificate| certificate.clone().into_owned());
     Some(PeerCertificates(chain.collect()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,24 +12,39 @@ use pin_project_lite::pin_project;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 pin_project! {
-    /// Passes `inner` through until it ends or the token is cancelled; then it ends as if the
-    /// member had closed a watch, which clients answer by listing and watching anew.
+    /// Passes `inner` through until it ends or the token is cancelled; then it ends as it is told.
     pub(crate) struct EndingBody {
         inner: Body,
         #[pin]
         ending: WaitForCancellationFutureOwned,
+        manner: Manner,
         ended: bool,
     }
 }
 
+/// How a body ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// With an error, so that nobody takes what came for the whole.
+    BreakOff,
+    /// As if the member had closed a watch, which clients answer by listing and watching anew.
+    End,
+}
+
+/// The body was told to end.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was broken off: the server stops, or the cluster is gone")]
+struct BrokenOff;
+
 // === impl EndingBody ===
 
 impl EndingBody {
-    /// `inner`, until `ending` is cancelled.
-    pub(crate) fn new(inner: Body, ending: CancellationToken) -> Self {
+    /// `inner`, until `ending` is cancelled; then it ends in `manner`.
+    pub(crate) fn new(inner: Body, ending: CancellationToken, manner: Manner) -> Self {
         Self {
             inner,
             ending: ending.cancelled_owned(),
+            manner,
             ended: false,
         }
     }
@@ -44,9 +59,15 @@ impl http_body::Body for EndingBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
-        if *this.ended || this.ending.poll(cx).is_ready() {
-            *this.ended = true;
+        if *this.ended {
             return Poll::Ready(None);
+        }
+        if this.ending.poll(cx).is_ready() {
+            *this.ended = true;
+            return Poll::Ready(match this.manner {
+                Manner::BreakOff => Some(Err(BrokenOff.into())),
+                Manner::End => None,
+            });
         }
         Pin::new(this.inner).poll_frame(cx)
     }
@@ -67,15 +88,28 @@ mod tests {
     use http_body_util::{BodyExt, StreamBody};
     use tokio_util::sync::CancellationToken;
 
-    use super::EndingBody;
+    use super::{EndingBody, Manner};
+
+    fn endless(ending: &CancellationToken, manner: Manner) -> EndingBody {
+        let frames = stream::pending::<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>();
+        let endless = Body::new(StreamBody::new(frames));
+        EndingBody::new(endless, ending.clone(), manner)
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_told_to_end_does_not_look_whole() {
+        let ending = CancellationToken::new();
+        let mut log = Box::pin(endless(&ending, Manner::BreakOff));
+        assert!(futures::poll!(log.frame()).is_pending());
+        ending.cancel();
+        assert!(log.frame().await.expect("a frame").is_err());
+        assert!(log.frame().await.is_none());
+    }
 
     #[tokio::test]
     async fn a_watch_without_end_ends_when_told() {
-        let endless = Body::new(StreamBody::new(stream::pending::<
-            Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
-        >()));
         let ending = CancellationToken::new();
-        let mut watch = Box::pin(EndingBody::new(endless, ending.clone()));
+        let mut watch = Box::pin(endless(&ending, Manner::End));
         assert!(futures::poll!(watch.frame()).is_pending());
         ending.cancel();
         assert!(watch.frame().await.is_none());

@@ -8,6 +8,8 @@ use fleetgate_model::{
 };
 use http::StatusCode;
 
+use crate::HeadError;
+
 /// Why a request did not get a member's answer. [`crate::refusal`] is the one table to refusals.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,6 +47,9 @@ pub enum Error {
         /// The authorizer's words, perhaps none.
         reason: String,
     },
+    /// The head is too large, or could be read in two ways.
+    #[error("the head of the request is refused")]
+    Head(#[source] HeadError),
     /// The `Impersonate-*` headers make no sense.
     #[error("cannot tell whom to impersonate: {0}")]
     Impersonate(Cow<'static, str>),
@@ -57,7 +62,8 @@ pub enum Error {
     /// The path must not be served.
     #[error("the path is refused")]
     Path(#[source] PathError),
-    /// The member answered an upgrade with neither 101 nor a failure.
+    /// The member answered an upgrade with neither 101 nor a failure, or switched to what nobody
+    /// asked for.
     #[error("cluster {cluster} answered an upgrade with {code}")]
     UpgradeAnswer {
         /// The cluster.

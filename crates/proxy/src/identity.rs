@@ -52,10 +52,10 @@ pub(crate) fn present(
     Ok(())
 }
 
-/// Removes what belongs to one connection, with all that `Connection` names. `Upgrade` is kept
-/// for a request that asks for one.
+/// Removes what belongs to one connection, with all that `Connection` names and that may be so.
+/// `Upgrade` is kept for a request that asks for one.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
-    let trailers = headers.get(TE).is_some_and(|te| te == "trailers");
+    let trailers = takes_trailers(headers);
     if headers.contains_key(CONNECTION) {
         for name in named_by_connection(headers) {
             headers.remove(name);
@@ -90,6 +90,15 @@ pub(crate) fn forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
     }
 }
 
+/// Whether `TE` has `trailers` among what it has (RFC 9110, section 10.1.4).
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).iter();
+    let mut codings = values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','));
+    codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers
         .get_all(CONNECTION)
@@ -98,7 +107,42 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let names = values.flat_map(|v| v.split(','));
     names
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .filter(|name| !is_end_to_end(name))
         .collect()
+}
+
+/// What is meant for the other end, so that `Connection` must not name it (RFC 9110, section
+/// 7.6.1), and would be missed there. Who is told whose request it is sets that after this.
+fn is_end_to_end(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    const NAMES: [&str; 17] = [
+        "accept",
+        "accept-encoding",
+        "audit-id",
+        "cache-control",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "etag",
+        "host",
+        "if-match",
+        "if-none-match",
+        "location",
+        "retry-after",
+        "traceparent",
+        "user-agent",
+        "vary",
+        "warning",
+    ];
+    NAMES.contains(&name)
+        || [
+            "sec-websocket-",
+            "x-forwarded-",
+            "x-kubernetes-",
+            "x-stream-",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 fn strip_identity(headers: &mut HeaderMap) {

@@ -5,8 +5,8 @@
 //! stage out of order does not compile. Knows the ports of `fleetgate-model` and no adapter.
 //!
 //! ```text
-//! Rescue → Authentication → Attribution → Impersonation → InFlight → Authorization → Routing ┬ Clusters → Upstream
-//!                                                                                            └ local
+//! Rescue → SoundHead → Authentication → Attribution → Impersonation → InFlight → Authorization → Routing ┬ Clusters → Upstream
+//!                                                                                                        └ local
 //! ```
 //!
 //! # Embedding
@@ -66,7 +66,8 @@
 //! let in_flight = InFlightLayer::new(limits, &metrics);
 //! let request_timeout = Duration::from_secs(60);
 //! let config = Config { request_timeout, tasks: Tasks::default(), metrics };
-//! let who = Authentication::new(authenticate)
+//! let who = SoundHead
+//!     .then(Authentication::new(authenticate))
 //!     .then(Attribution)
 //!     .then(Impersonation::new(Arc::clone(&authorize), ConstrainedImpersonation::Enabled));
 //! let server = ServiceBuilder::new()
@@ -103,9 +104,12 @@ mod authorize;
 mod cluster;
 mod ending;
 mod error;
+mod extended_connect;
+mod head;
 mod identity;
 mod impersonate;
 mod in_flight;
+mod location;
 mod member;
 mod metrics;
 mod rescue;
@@ -123,6 +127,7 @@ pub use authenticate::{Authenticated, Authentication};
 pub use authorize::{Authorization, Authorized, allowed};
 pub use cluster::{Clusters, Retain};
 pub use error::Error;
+pub use head::{HEAD_TOO_LARGE, HeadError, MAX_FIELDS, MAX_HEAD, SoundHead};
 pub use impersonate::{Acting, ConstrainedImpersonation, Impersonation, Impersonator};
 pub use in_flight::{InFlight, InFlightLayer, InFlightLimits};
 pub use metrics::Metrics;

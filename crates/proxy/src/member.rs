@@ -2,13 +2,15 @@
 
 use fleetgate_model::{
     Attributes, Class, ClusterName, Credentials, Hop, PeerAddress, ToMember, UpstreamError, User,
+    Verb,
 };
 use fleetgate_stack::{Body, Tasks};
 use http::{
-    Request, Response, StatusCode, Uri,
-    header::UPGRADE,
+    Method, Request, Response, StatusCode, Uri, Version,
+    header::{CONTENT_TYPE, LOCATION, UPGRADE},
     uri::{InvalidUri, PathAndQuery},
 };
+use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt};
@@ -16,8 +18,10 @@ use tower::{Service, ServiceExt};
 use crate::{
     Config, Error,
     attribute::asks_for_upgrade,
-    ending::EndingBody,
+    ending::{EndingBody, Manner},
+    extended_connect::ExtendedConnect,
     identity::{forwarded_for, present, strip_hop_by_hop},
+    location::Locations,
     metrics::MemberMetrics,
     rescue::refusal,
     route::Routed,
@@ -28,6 +32,7 @@ use crate::{
 pub(crate) struct Member<S> {
     name: ClusterName,
     upstream: S,
+    locations: Locations,
     tasks: Tasks,
     request_timeout: std::time::Duration,
     metrics: MemberMetrics,
@@ -40,6 +45,13 @@ pub(crate) struct Lasting {
     pub(crate) ending: CancellationToken,
     /// Keeps count of upgrades.
     pub(crate) upgrades: TaskTracker,
+}
+
+/// The side of a caller who asks for an upgrade.
+struct Caller {
+    upgrade: OnUpgrade,
+    /// It is a stream of HTTP/2, for which there is no 101.
+    extended: Option<ExtendedConnect>,
 }
 
 // === impl Member ===
@@ -55,6 +67,7 @@ impl<S> Member<S> {
         let settings = member.settings.as_ref().ok();
         let request_timeout = settings.and_then(|settings| settings.request_timeout);
         Self {
+            locations: Locations::new(&member.name, &member.endpoint),
             tasks: config.tasks.clone(),
             request_timeout: request_timeout.unwrap_or(config.request_timeout),
             metrics: config.metrics.member(member.name.as_str()),
@@ -104,7 +117,7 @@ where
         credentials: &Credentials,
     ) -> Result<Response<Body>, Error> {
         let class = class(&request, inner);
-        let caller = (class == Class::Upgrade).then(|| hyper::upgrade::on(&mut request));
+        let caller = (class == Class::Upgrade).then(|| Caller::of(&mut request));
         let protocol = caller
             .as_ref()
             .and_then(|_| request.headers().get(UPGRADE).cloned());
@@ -132,8 +145,10 @@ where
         }
         let response = self.call(ToMember { request, class }).await?;
         match caller {
-            None => Ok(self.relay(response, class)),
             Some(caller) => self.switch(response, caller),
+            None if response.status().is_informational() => Err(self.no_upgrade(&response)),
+            None if class == Class::Short => Ok(self.relay(response)),
+            None => Ok(self.relay_lasting(response, &inner.verb)),
         }
     }
 
@@ -150,37 +165,66 @@ where
         answer.map_err(|source| self.failed(source))
     }
 
-    fn relay(&self, mut response: Response<Body>, class: Class) -> Response<Body> {
+    fn relay(&self, mut response: Response<Body>) -> Response<Body> {
         strip_hop_by_hop(response.headers_mut(), None);
-        match class {
-            Class::LongRunning => {
-                let ending = self.lasting.ending.clone();
-                response.map(|body| Body::new(EndingBody::new(body, ending)))
-            }
-            Class::Short | Class::Upgrade => response,
+        let code = response.status();
+        let may_lead_elsewhere = code.is_redirection() || code.is_success();
+        if may_lead_elsewhere
+            && code != StatusCode::OK
+            && let Some(location) = response.headers_mut().get_mut(LOCATION)
+            && let Some(here) = self.locations.here(location)
+        {
+            *location = here;
         }
+        response
     }
 
-    /// The answer to an upgrade: 101 and the bytes of both sides, or the member's own refusal.
+    /// An answer that is told to end when the server stops. Only a watch can end at any place and
+    /// be whole; of anything else the caller must see that the rest is missing.
+    fn relay_lasting(&self, response: Response<Body>, verb: &Verb) -> Response<Body> {
+        let ending = self.lasting.ending.clone();
+        let manner = match verb.as_str() {
+            "watch" => Manner::End,
+            _ => Manner::BreakOff,
+        };
+        self.relay(response)
+            .map(|body| Body::new(EndingBody::new(body, ending, manner)))
+    }
+
+    /// The answer to an upgrade: the switch and the bytes of both sides, or the member's own
+    /// refusal.
     fn switch(
         &self,
         mut response: Response<Body>,
-        caller: hyper::upgrade::OnUpgrade,
+        caller: Caller,
     ) -> Result<Response<Body>, Error> {
         let code = response.status();
-        if code != StatusCode::SWITCHING_PROTOCOLS {
-            if code.is_client_error() || code.is_server_error() {
-                return Ok(self.relay(response, Class::Short));
-            }
-            let cluster = self.name.as_str().to_owned();
-            return Err(Error::UpgradeAnswer { cluster, code });
+        if code.is_client_error() || code.is_server_error() {
+            return Ok(self.relay(response));
         }
         let member = hyper::upgrade::on(&mut response);
-        let splice = upgrade::splice(caller, member, self.lasting.ending.clone());
+        let switched = match &caller.extended {
+            _ if code != StatusCode::SWITCHING_PROTOCOLS => false,
+            None => {
+                let protocol = response.headers().get(UPGRADE).cloned();
+                strip_hop_by_hop(response.headers_mut(), protocol);
+                true
+            }
+            Some(extended) => extended.accept(&mut response),
+        };
+        if !switched {
+            return Err(self.no_upgrade(&response));
+        }
+        let splice = upgrade::splice(caller.upgrade, member, self.lasting.ending.clone());
         self.tasks.spawn(self.lasting.upgrades.track_future(splice));
-        let protocol = response.headers().get(UPGRADE).cloned();
-        strip_hop_by_hop(response.headers_mut(), protocol);
         Ok(response)
+    }
+
+    fn no_upgrade(&self, response: &Response<Body>) -> Error {
+        Error::UpgradeAnswer {
+            cluster: self.name.as_str().to_owned(),
+            code: response.status(),
+        }
     }
 
     fn failed(&self, source: UpstreamError) -> Error {
@@ -191,14 +235,36 @@ where
     }
 }
 
+// === impl Caller ===
+
+impl Caller {
+    fn of(request: &mut Request<Body>) -> Self {
+        Self {
+            upgrade: hyper::upgrade::on(&mut *request),
+            extended: request.extensions_mut().remove(),
+        }
+    }
+}
+
 fn class(request: &Request<Body>, inner: &Attributes) -> Class {
     if asks_for_upgrade(request.headers()) {
         Class::Upgrade
-    } else if inner.long_running {
+    } else if inner.long_running || is_grpc(request) {
         Class::LongRunning
     } else {
         Class::Short
     }
+}
+
+/// Whether the request is a call of gRPC, whose both directions may flow at once for any time: only a
+/// stream carries that.
+fn is_grpc(request: &Request<Body>) -> bool {
+    *request.method() == Method::POST
+        && request.version() == Version::HTTP_2
+        && request.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.as_bytes();
+            kind.starts_with(b"application/grpc")
+        })
 }
 
 /// `rest` and the query, as sent. `/proxy` without a slash is the member's root.

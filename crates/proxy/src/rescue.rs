@@ -9,7 +9,7 @@ use fleetgate_model::{
 };
 use http::StatusCode;
 
-use crate::Error;
+use crate::{Error, HeadError, head::HEAD_TOO_LARGE};
 
 /// How long a caller is asked to wait where waiting can help.
 const RETRY_AFTER: Option<Duration> = Some(Duration::from_secs(1));
@@ -40,6 +40,7 @@ pub fn refusal(error: &Error) -> Refusal {
             attributes,
             reason,
         } => forbidden(user, attributes, reason),
+        Error::Head(error) => head(*error),
         Error::Impersonate(message) => {
             Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, message.clone())
         }
@@ -69,6 +70,19 @@ pub fn refusal(error: &Error) -> Refusal {
             member(StatusCode::BAD_GATEWAY, message, None)
         }
         Error::Upstream { cluster, source } => upstream(cluster, source),
+    }
+}
+
+fn head(error: HeadError) -> Refusal {
+    match error {
+        HeadError::Ambiguous(message) => {
+            Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, message)
+        }
+        HeadError::TooLarge => Refusal::caller(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Reason::Unknown,
+            HEAD_TOO_LARGE,
+        ),
     }
 }
 

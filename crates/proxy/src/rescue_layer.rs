@@ -10,7 +10,7 @@ use std::{
 use fleetgate_model::{Fault, Refusal};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
 use tower::{Layer, Service};
 
 use crate::{Error, audit_id, refusal};
@@ -74,6 +74,7 @@ where
         let mut inner = self.inner.clone();
         let id = audit_id::ensure(request.headers_mut());
         let render = (self.render)(&request);
+        let version = request.version();
         Box::pin(async move {
             let answer = async {
                 std::future::poll_fn(|cx| inner.poll_ready(cx)).await?;
@@ -82,7 +83,13 @@ where
             let mut answer = answer.await.unwrap_or_else(|error| {
                 let refusal = refusal(&error);
                 log(&error, &refusal, &id);
-                render(&refusal)
+                let mut answer = render(&refusal);
+                if matches!(error, Error::Head(_)) && version <= Version::HTTP_11 {
+                    // Nobody knows where the next request would begin.
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                }
+                answer
             });
             audit_id::echo(answer.headers_mut(), id);
             Ok(answer)

@@ -121,6 +121,42 @@ fn what_connection_names_goes_and_an_identity_cannot_be_named_away() {
 }
 
 #[test]
+fn what_both_ends_need_cannot_be_named_away() {
+    let needed = [
+        ("audit-id", "a1"),
+        ("cache-control", "no-cache"),
+        ("content-type", "application/json"),
+        ("warning", "299 - \"w\""),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-kubernetes-pf-flowschema-uid", "f1"),
+    ];
+    let mut headers = headers(&needed);
+    for (name, _) in needed {
+        headers.append("connection", HeaderValue::from_static(name));
+    }
+    strip_hop_by_hop(&mut headers, None);
+    for (name, value) in needed {
+        assert_eq!(headers[name], value);
+    }
+    assert_eq!(headers.len(), needed.len());
+}
+
+#[test]
+fn trailers_are_asked_for_among_other_codings() {
+    for (te, want) in [
+        ("trailers", true),
+        ("gzip;q=0.5, Trailers", true),
+        ("gzip", false),
+        ("x-trailers", false),
+    ] {
+        let mut headers = headers(&[("connection", "TE"), ("te", te)]);
+        strip_hop_by_hop(&mut headers, None);
+        let kept = headers.get("te").map(|te| te.to_str().expect("text"));
+        assert_eq!(kept, want.then_some("trailers"), "{te}");
+    }
+}
+
+#[test]
 fn an_upgrade_keeps_its_protocol() {
     let mut headers = headers(&[("connection", "upgrade, x-private"), ("x-private", "1")]);
     strip_hop_by_hop(&mut headers, Some(HeaderValue::from_static("SPDY/3.1")));

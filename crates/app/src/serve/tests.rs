@@ -1,0 +1,9 @@
+//! The server as callers and members meet it: bytes in, bytes out, the whole stack between.
+
+mod callers;
+mod faults;
+mod heads;
+mod protocols;
+mod smuggling;
+mod support;
+mod upgrades;
