@@ -89,11 +89,10 @@ impl Client {
         self.seen.load(Ordering::Relaxed)
     }
 
-    /// Notes the revision of an answer and returns it.
-    pub(super) fn note(&self, header: Option<ResponseHeader>) -> i64 {
+    /// Notes the revision of an answer.
+    pub(super) fn note(&self, header: Option<ResponseHeader>) {
         let revision = header.unwrap_or_default().revision;
         self.seen.fetch_max(revision, Ordering::Relaxed);
-        revision
     }
 
     pub(super) fn backoff(&self) -> Backoff {

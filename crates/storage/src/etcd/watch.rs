@@ -48,6 +48,12 @@ struct Watcher {
 struct Source {
     attempt: Attempt,
     responses: Streaming<WatchResponse>,
+    received: Received,
+}
+
+/// What a stream has brought that is not delivered yet.
+#[derive(Debug, Default)]
+struct Received {
     /// Whether etcd has said that the watch is there.
     is_created: bool,
     /// The beginning of a response that comes in parts.
@@ -55,6 +61,7 @@ struct Source {
 }
 
 /// What a response comes to.
+#[derive(Debug)]
 enum Step {
     Deliver(WatchBatch),
     Fail(StoreError),
@@ -123,7 +130,10 @@ impl Watcher {
                 None => self.open().await,
             };
             let step = match source.responses.message().await {
-                Ok(Some(response)) => self.receive(&mut source, response),
+                Ok(Some(response)) => {
+                    self.client.note(response.header);
+                    source.received.take(response, self.after)
+                }
                 Ok(None) => Step::Reopen(Status::unavailable("etcd ended the watch")),
                 Err(status) => Step::Reopen(status),
             };
@@ -165,8 +175,7 @@ impl Watcher {
                     return Source {
                         attempt,
                         responses: response.into_inner(),
-                        is_created: false,
-                        parts: Vec::new(),
+                        received: Received::default(),
                     };
                 }
                 Ok(Err(status)) => status,
@@ -176,25 +185,28 @@ impl Watcher {
             self.backoff.wait().await;
         }
     }
+}
 
-    fn receive(&self, source: &mut Source, response: WatchResponse) -> Step {
-        let revision = self.client.note(response.header);
+// === impl Received ===
+
+impl Received {
+    /// Takes the next response of a watch that has delivered everything up to `after`.
+    fn take(&mut self, response: WatchResponse, after: i64) -> Step {
+        let revision = response.header.unwrap_or_default().revision;
         if response.canceled {
             if response.compact_revision > 0 {
-                return Step::Fail(StoreError::Compacted {
-                    revision: self.after,
-                });
+                return Step::Fail(StoreError::Compacted { revision: after });
             }
             return Step::Reopen(Status::unavailable(response.cancel_reason));
         }
         if response.created {
-            source.is_created = true;
+            self.is_created = true;
             return Step::GoOn;
         }
-        if response.events.is_empty() && source.parts.is_empty() {
+        if response.events.is_empty() && self.parts.is_empty() {
             // Progress: all watches of the stream, which is this one, have come so far. Until etcd has
             // announced the watch it holds its events back, but not what it says of progress.
-            return if revision > self.after && source.is_created {
+            return if revision > after && self.is_created {
                 Step::Deliver(WatchBatch {
                     events: Vec::new(),
                     revision,
@@ -203,8 +215,8 @@ impl Watcher {
                 Step::GoOn
             };
         }
-        let is_new = |event: &Event| event.kv.mod_revision > self.after;
-        source.parts.extend(
+        let is_new = |event: &Event| event.kv.mod_revision > after;
+        self.parts.extend(
             response
                 .events
                 .into_iter()
@@ -215,12 +227,15 @@ impl Watcher {
             return Step::GoOn;
         }
         // Not the revision of the header: that is the store's, and there may be more to come below.
-        match source.parts.last().map(|event| event.kv.mod_revision) {
+        match self.parts.last().map(|event| event.kv.mod_revision) {
             Some(revision) => Step::Deliver(WatchBatch {
-                events: mem::take(&mut source.parts),
+                events: mem::take(&mut self.parts),
                 revision,
             }),
             None => Step::GoOn,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
