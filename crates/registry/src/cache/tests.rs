@@ -1,6 +1,6 @@
 //! What the cache holds, remembers and forgets.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use fleetgate_api::Cluster;
 
@@ -183,4 +183,27 @@ async fn who_waits_for_a_revision_is_woken_when_it_is_announced() {
     );
     cache.announce();
     assert!(cache.reached(11, Duration::from_secs(1)).await);
+}
+
+#[test]
+fn the_forms_of_a_change_are_kept_as_long_as_it_is_news() {
+    let cache = cache();
+    let object = stored("n", 11);
+    let form = |text: &'static str| {
+        let Ok(bytes) = object.in_form::<Infallible>(1, || Ok(text.into()));
+        bytes
+    };
+    let update = Update {
+        object: Some(Arc::clone(&object)),
+        ..put("n", 11)
+    };
+    cache.apply(vec![update], 11);
+    let news = i64::try_from(super::NEWS).expect("a small number");
+    cache.apply((12..11 + news).map(|at| put("a", at)).collect(), 11 + news);
+    assert_eq!(
+        (form("first"), form("later")),
+        ("first".into(), "first".into())
+    );
+    cache.apply(vec![put("a", 12 + news)], 12 + news);
+    assert_eq!(form("last"), "last");
 }

@@ -252,6 +252,17 @@ async fn a_watcher_that_does_not_read_is_ended_and_holds_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_ends_in_time_even_if_there_is_more_to_tell() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let mut events = watch(&fixture, &lasting(2)).await;
+    assert_eq!(shown(&events.next().await.expect("an event")), "ADDED a");
+    fixture.create("b").await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn watchers_share_the_bytes_of_an_event() {
     let fixture = Fixture::new().await;
     let mut one = watch(&fixture, &lasting(600)).await;

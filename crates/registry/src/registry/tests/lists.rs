@@ -165,6 +165,47 @@ async fn pages_are_of_one_state() {
     assert_eq!(rest.metadata.remaining_item_count, None);
 }
 
+/// The names on each page from `options` on, and how many objects the page says are left.
+async fn walk(fixture: &Fixture, mut options: ListOptions) -> Vec<(String, Option<i64>)> {
+    let mut pages = Vec::new();
+    loop {
+        let page = list(fixture, &options).await;
+        pages.push((names(&page).join(" "), page.metadata.remaining_item_count));
+        if page.metadata.continue_token.is_empty() {
+            return pages;
+        }
+        options.resource_version = ResourceVersion::Unset;
+        options.continue_token = page.metadata.continue_token;
+    }
+}
+
+#[tokio::test]
+async fn pages_are_the_same_whether_they_begin_in_memory_or_in_the_store() {
+    let fixture = pages().await;
+    let now = list(&fixture, &ListOptions::default()).await;
+    let now = now.metadata.resource_version.parse().expect("a number");
+    for resource_version in [ResourceVersion::Unset, at(now)] {
+        let check = async |limit, labels, want: &[(&str, Option<i64>)]| {
+            let options = ListOptions {
+                limit,
+                resource_version,
+                ..selecting(labels)
+            };
+            let want: Vec<_> = want
+                .iter()
+                .map(|(n, left)| (n.to_string(), *left))
+                .collect();
+            assert_eq!(walk(&fixture, options).await, want, "{resource_version:?}");
+        };
+        let three = ("l-page-0 l-page-00 l-page-1", Some(1));
+        check(3, "", &[three, ("l-page-2", None)]).await;
+        // A page that holds all leads nowhere.
+        check(4, "", &[("l-page-0 l-page-00 l-page-1 l-page-2", None)]).await;
+        let each = ["l-page-0", "l-page-1", "l-page-2"].map(|name| (name, None));
+        check(1, "pages=1", &each).await;
+    }
+}
+
 #[tokio::test]
 async fn pages_from_memory_go_on_in_the_store() {
     let fixture = pages().await;

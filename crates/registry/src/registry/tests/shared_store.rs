@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleetgate_api::Cluster;
-use fleetgate_apimachinery::options::{DeleteOptions, GetOptions};
+use fleetgate_apimachinery::options::{DeleteOptions, GetOptions, ListOptions};
 use fleetgate_storage::{Store, Write};
 use serde_json::{Value, json};
 
@@ -67,6 +67,23 @@ async fn fixture() -> Fixture {
     let fixture = Fixture::new().await;
     store(&fixture, "a", &newer().to_string()).await;
     fixture
+}
+
+/// Nothing tells this server of another's write before the store does.
+#[tokio::test]
+async fn a_list_shows_what_another_server_has_just_changed() {
+    let fixture = Fixture::new().await;
+    let revision = fixture.create("a").await.revision();
+    let value = value(&fixture, "a").await.expect("it is there");
+    let write = Write::Update {
+        key: format!("{DIRECTORY}a"),
+        value: value.replace(r#""Push""#, r#""Pull""#).into(),
+        mod_revision: revision,
+    };
+    fixture.store.write(write).await.expect("a newer value");
+    let list = fixture.registry().list(&ListOptions::default()).await;
+    let list = list.expect("a list");
+    assert_eq!(list.items[0].object().spec.sync_mode, "Pull");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Initial events, bookmarks and the end of a watch.
 
-use fleetgate_apimachinery::options::{ListOptions, ResourceVersion};
+use fleetgate_apimachinery::{
+    options::{ListOptions, ResourceVersion},
+    selector::LabelSelector,
+};
+use fleetgate_storage::{Store, Write, WriteResult};
 use futures::StreamExt;
 
 use super::{lasting, shown, times, watch};
@@ -80,12 +84,55 @@ async fn a_watch_list_ends_its_initial_events_with_a_bookmark() {
         got["metadata"]["resourceVersion"] = "RV".into();
         assert_eq!(got, golden("watch/w-initial", 2)[1]["object"]);
     }
+    // Who wants no bookmarks gets none here either.
     let options = ListOptions {
+        send_initial_events: Some(true),
+        ..lasting(2)
+    };
+    assert_eq!(
+        times(watch(&fixture, &options).await).await,
+        [(0, "ADDED"), (2, "end")]
+    );
+    for version in [ResourceVersion::Unset, ResourceVersion::Any] {
+        let options = ListOptions {
+            send_initial_events: Some(false),
+            resource_version: version,
+            ..lasting(2)
+        };
+        let events = watch(&fixture, &options).await;
+        assert_eq!(times(events).await, [(2, "end")], "{version:?}");
+    }
+}
+
+/// Another server writes to the same store; here, nobody has been told of it yet.
+#[tokio::test(start_paused = true)]
+async fn a_watch_list_knows_of_what_is_not_in_memory_yet() {
+    let fixture = Fixture::new().await;
+    let known = fixture.create("w-known").await;
+    let write = Write::Create {
+        key: "/registry/cluster.karmada.io/clusters/w-new".to_owned(),
+        value: known.json(),
+    };
+    let put = fixture.store.write(write).await.expect("a new key");
+    let WriteResult::Committed { revision } = put else {
+        panic!("{put:?}")
+    };
+    let newest = ListOptions {
         send_initial_events: Some(false),
         ..lasting(2)
     };
-    let events: Vec<_> = watch(&fixture, &options).await.collect().await;
-    assert!(events.is_empty(), "{events:?}");
+    let events = watch(&fixture, &newest).await;
+    let selected = ListOptions {
+        allow_watch_bookmarks: true,
+        send_initial_events: Some(true),
+        resource_version: ResourceVersion::At(u64::try_from(revision).expect("positive")),
+        label_selector: LabelSelector::parse("none=selected").expect("a selector"),
+        ..lasting(60)
+    };
+    let selected = watch(&fixture, &selected).await;
+    assert_eq!(times(events).await, [(2, "end")]);
+    let selected = times(selected.take(1)).await;
+    assert_eq!(selected[0], (0, "BOOKMARK"));
 }
 
 #[tokio::test(start_paused = true)]
