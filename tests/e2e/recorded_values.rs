@@ -52,9 +52,10 @@ impl Shared {
         format!("{}/cluster.karmada.io/clusters/{name}", self.prefix)
     }
 
-    /// The bytes of `name`, put there by the other server, or by this one since.
-    async fn bytes(&self, name: &str) -> String {
-        self.etcd.get(&self.key(name)).await.unwrap().value
+    /// The value of `name`, put there by the other server, or by this one since.
+    async fn text(&self, name: &str) -> String {
+        let stored = self.etcd.get(&self.key(name)).await.unwrap();
+        String::from_utf8(stored.value).unwrap()
     }
 
     /// Puts `value` there as another server would, and waits until this one serves it.
@@ -125,9 +126,9 @@ async fn a_value_that_is_changed_and_changed_back_has_its_recorded_bytes_again()
     for (name, value) in recorded() {
         shared.put(&name, &value).await;
         shared.label(&name, Some("yes")).await;
-        let between = shared.bytes(&name).await;
+        let between = shared.text(&name).await;
         assert!(between.contains(r#""stored":"yes""#), "{between}");
         shared.label(&name, None).await;
-        assert_eq!(shared.bytes(&name).await, value, "{name}");
+        assert_eq!(shared.text(&name).await, value, "{name}");
     }
 }

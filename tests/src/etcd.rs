@@ -24,8 +24,8 @@ pub struct Etcd {
 /// What stands at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The bytes, which are text.
-    pub value: String,
+    /// The bytes.
+    pub value: Vec<u8>,
     /// The revision of the last write.
     pub revision: i64,
 }
@@ -81,9 +81,8 @@ impl Etcd {
         let pair = found["kvs"].get(0)?;
         // Of an empty value the gateway says nothing.
         let value = pair["value"].as_str().unwrap_or("");
-        let value = BASE64_STANDARD.decode(value).unwrap();
         Some(Stored {
-            value: String::from_utf8(value).unwrap(),
+            value: BASE64_STANDARD.decode(value).unwrap(),
             revision: number(&pair["mod_revision"]),
         })
     }

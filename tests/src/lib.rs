@@ -30,6 +30,7 @@ pub mod recorder;
 pub mod registration;
 pub mod relay;
 pub mod server;
+pub mod small_disk;
 pub mod wait;
 
 use std::io::Write;

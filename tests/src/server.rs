@@ -1,7 +1,12 @@
 //! Another server beside the fleet's: at the same host, with a port, a store and clusters of its
 //! own, so that a test may stop it, kill it or keep it from its host.
 
-use std::{fs, path::PathBuf, process::ExitStatus, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
 
 use http::{Method, StatusCode};
 use rustix::process::Signal;
@@ -17,6 +22,7 @@ use crate::{
     process::Process,
     proxy_path,
     registration::Registration,
+    small_disk::SmallDisk,
     wait::{SOON, check, until},
 };
 
@@ -29,6 +35,8 @@ pub struct ServerSpec {
     flags: Vec<String>,
     environment: Vec<(String, String)>,
     host: Option<String>,
+    /// The program and its flags come after these words.
+    entering: Vec<String>,
 }
 
 /// A server that runs until this is dropped.
@@ -50,6 +58,7 @@ impl Default for ServerSpec {
             flags: flags.lines().map(str::to_owned).collect(),
             environment: Vec::new(),
             host: None,
+            entering: Vec::new(),
         };
         let stores = ["storage-backend", "data-dir", "etcd-servers", "etcd-prefix"];
         for flag in stores {
@@ -72,6 +81,18 @@ impl ServerSpec {
     #[must_use]
     pub fn etcd(self, url: &str, prefix: &str) -> Self {
         self.flag("etcd-servers", url).flag("etcd-prefix", prefix)
+    }
+
+    /// With an embedded store on `disk`.
+    #[must_use]
+    pub fn on(mut self, disk: &SmallDisk) -> Self {
+        self.entering = disk.entering();
+        self.embedded(&disk.path().join("data"))
+    }
+
+    fn embedded(self, data: &Path) -> Self {
+        self.flag("storage-backend", "embedded")
+            .flag("data-dir", &data.display().to_string())
     }
 
     /// With the host at `url`, which must show the host's certificate.
@@ -100,15 +121,10 @@ impl ServerSpec {
         let dir = tempfile::tempdir_in(fleet().scratch()).unwrap();
         let port = ports::take();
         self = self.flag("secure-port", &port.to_string());
-        if !self
-            .flags
-            .iter()
-            .any(|flag| flag.starts_with("--etcd-servers="))
-        {
-            let data = dir.path().join("data").display().to_string();
-            self = self
-                .flag("storage-backend", "embedded")
-                .flag("data-dir", &data);
+        let is_store =
+            |flag: &String| flag.starts_with("--etcd-servers=") || flag.starts_with("--data-dir=");
+        if !self.flags.iter().any(is_store) {
+            self = self.embedded(&dir.path().join("data"));
         }
         if let Some(host) = &self.host {
             let kubeconfig = kubeconfig(&self.value("kubeconfig"), host);
@@ -141,8 +157,10 @@ impl ServerSpec {
     }
 
     fn run(&self, dir: &TempDir) -> Process {
-        let mut command = Command::new(variable("FLEET_SERVER_BIN"));
-        command.args(&self.flags).envs(self.environment.clone());
+        let program = variable("FLEET_SERVER_BIN");
+        let mut words = self.entering.iter().chain([&program]).chain(&self.flags);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).envs(self.environment.clone());
         Process::start(command, &dir.path().join("log"))
     }
 
