@@ -141,6 +141,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refusal_is_pretty_for_people() {
+        let request = Request::get("/").header("user-agent", "curl/8.0");
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = renderer(&request)(&no_such_cluster());
+        assert!(body(answer).await.starts_with(b"{\n  \"kind\""));
+    }
+
+    #[tokio::test]
     async fn a_member_is_named_as_the_source_and_a_retry_is_invited() {
         let refusal = Refusal::caller(
             StatusCode::SERVICE_UNAVAILABLE,

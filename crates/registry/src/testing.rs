@@ -21,6 +21,7 @@ use futures::{
     future::{self, BoxFuture},
     stream::{self, BoxStream},
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::{
@@ -48,6 +49,8 @@ pub(crate) struct FaultyStore {
     /// Reads of states before this one fail: they are no longer kept.
     compacted: AtomicI64,
     hang_up: Arc<Notify>,
+    /// Done just before the next write.
+    overtaking: Mutex<Option<Write>>,
 }
 
 // === impl Fixture ===
@@ -111,6 +114,7 @@ impl FaultyStore {
             compact: Arc::default(),
             compacted: AtomicI64::new(0),
             hang_up: Arc::default(),
+            overtaking: Mutex::default(),
         }
     }
 
@@ -130,6 +134,11 @@ impl FaultyStore {
     /// Keeps no states before `revision`.
     pub(crate) fn forget_before(&self, revision: i64) {
         self.compacted.store(revision, Ordering::SeqCst);
+    }
+
+    /// Has another server make this write just before the next one.
+    pub(crate) fn overtake(&self, write: Write) {
+        *self.overtaking.lock() = Some(write);
     }
 
     /// Ends watches without a reason.
@@ -163,7 +172,14 @@ impl Store for FaultyStore {
 
     fn write(&self, request: Write) -> BoxFuture<'_, Result<WriteResult, StoreError>> {
         match self.check() {
-            Ok(()) => self.inner.write(request),
+            Ok(()) => async move {
+                let other = self.overtaking.lock().take();
+                if let Some(other) = other {
+                    self.inner.write(other).await?;
+                }
+                self.inner.write(request).await
+            }
+            .boxed(),
             Err(error) => future::ready(Err(error)).boxed(),
         }
     }

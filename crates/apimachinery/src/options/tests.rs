@@ -8,7 +8,7 @@ use super::{
     CreateOptions, DeleteOptions, DryRun, FieldValidation, GetOptions, ListOptions, PatchOptions,
     Propagation, ResourceVersion, ResourceVersionMatch,
 };
-use crate::{query::Query, status::Status};
+use crate::{query::Query, selector::FieldSelector, status::Status};
 
 /// The status of what is refused: code and message.
 #[track_caller]
@@ -288,4 +288,22 @@ fn bodies_that_are_no_delete_options_are_refused_in_gos_words() {
             "{field} number into Go struct field Preconditions.preconditions.uid of type types.UID"
         ),
     );
+}
+
+#[test]
+fn a_list_of_one_name_selects_no_other() {
+    let of = |selector: &str| {
+        let options = ListOptions {
+            field_selector: FieldSelector::parse(selector).expect("a selector"),
+            ..ListOptions::default()
+        };
+        options.for_name("a")
+    };
+    for selector in ["", "metadata.name=a"] {
+        let options = of(selector).expect("the same name");
+        assert_eq!(options.field_selector.exact("metadata.name"), Some("a"));
+    }
+    let message = "fieldSelector metadata.name doesn't match requested name";
+    check_refused(of("metadata.name=b"), 400, message);
+    check_refused(of("metadata.namespace=a"), 400, message);
 }

@@ -68,11 +68,27 @@ impl Busy {
     /// Sends `request`, and returns when the member has it.
     async fn send(&mut self, request: Request<Body>) -> tokio::task::JoinHandle<Response<Body>> {
         let answer = self.world.stack.clone().oneshot(request);
-        let answer = self
+        let mut answer = self
             .tasks
             .spawn(answer.map(|answer| answer.expect("never fails")));
-        self.came.recv().await.expect("the member lives");
+        tokio::select! {
+            came = self.came.recv() => came.expect("the member lives"),
+            refused = &mut answer => panic!("{refused:?}"),
+        }
         answer
+    }
+
+    /// Sends `request`, which must not come to the member.
+    async fn check_refused(&mut self, request: Request<Body>) {
+        let answer = tokio::select! {
+            answer = self.world.send(request) => answer,
+            _ = self.came.recv() => panic!("the request was served"),
+        };
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.headers()["retry-after"], "1");
+        let body = text(answer).await;
+        assert!(body.contains("TooManyRequests"), "{body}");
+        assert!(body.contains("Too many requests, please try again later."));
     }
 
     /// How many requests count, as the metric shows it.
@@ -81,15 +97,6 @@ impl Busy {
         let line = self.world.metric(&name);
         line.strip_prefix(&name).expect("the start").to_owned()
     }
-}
-
-async fn check_refused(world: &World, request: Request<Body>) {
-    let answer = world.send(request).await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(answer.headers()["retry-after"], "1");
-    let body = text(answer).await;
-    assert!(body.contains("TooManyRequests"), "{body}");
-    assert!(body.contains("Too many requests, please try again later."));
 }
 
 fn get() -> Request<Body> {
@@ -103,13 +110,13 @@ async fn a_request_beyond_the_limit_is_refused_before_anybody_is_asked() {
     let _second = busy.send(get()).await;
     assert_eq!(busy.counted("readOnly"), "2");
     let asked = busy.world.asked();
-    check_refused(&busy.world, get()).await;
+    busy.check_refused(get()).await;
     assert_eq!(busy.world.asked(), asked);
 
     // Counted until the answer was read: its head alone frees nothing.
     busy.answer.add_permits(1);
     let answer = first.await.expect("no panic");
-    check_refused(&busy.world, get()).await;
+    busy.check_refused(get()).await;
     assert_eq!(text(answer).await, "done");
     assert_eq!(busy.counted("readOnly"), "1");
     busy.send(get()).await;
@@ -121,12 +128,12 @@ async fn reading_and_changing_are_counted_apart() {
     let _reading = busy.send(get()).await;
     let _mutating = busy.send(request(Method::POST, "/api/v1/pods")).await;
     assert_eq!(busy.counted("mutating"), "1");
-    check_refused(&busy.world, get()).await;
+    busy.check_refused(get()).await;
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        check_refused(&busy.world, request(method, "/api/v1/pods")).await;
+        busy.check_refused(request(method, "/api/v1/pods")).await;
     }
     // No resource, and so the verb is the method: `head`, which Kubernetes counts as a change.
-    check_refused(&busy.world, local(Method::HEAD, "jane")).await;
+    busy.check_refused(local(Method::HEAD, "jane")).await;
 }
 
 #[tokio::test]
@@ -139,7 +146,7 @@ async fn what_lasts_is_not_counted() {
     let _second = busy.send(get()).await;
     let _third = busy.send(watch()).await;
     let _fourth = busy.send(logs()).await;
-    check_refused(&busy.world, get()).await;
+    busy.check_refused(get()).await;
 }
 
 #[tokio::test]
@@ -155,7 +162,7 @@ async fn masters_are_always_served_and_who_acts_as_another_counts_as_that_other(
     };
     busy.send(acting("system:masters")).await;
     assert_eq!(busy.counted("readOnly"), "1");
-    check_refused(&busy.world, acting("others")).await;
+    busy.check_refused(acting("others")).await;
 }
 
 #[tokio::test]

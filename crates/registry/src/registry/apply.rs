@@ -122,8 +122,8 @@ impl<S: Strategy> Registry<S> {
         let names = self.strategy.names();
         let mut empty = S::Object::default();
         empty.set_type(names.kind, names.api_version);
-        let mut object = self.applied(Part::Main, &empty, wanted)?;
-        let metadata = object.metadata_mut();
+        let object = self.applied(Part::Main, &empty, wanted)?;
+        let metadata = object.metadata();
         if !metadata.uid.is_empty() {
             let uid = &metadata.uid;
             let why = format!(
@@ -133,7 +133,6 @@ impl<S: Strategy> Registry<S> {
             return Err(Status::conflict(names.group_resource(), name, &why));
         }
         super::update::check_name(name, &metadata.name)?;
-        metadata.resource_version.clear();
         Ok(object)
     }
 

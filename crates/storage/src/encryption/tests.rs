@@ -301,3 +301,41 @@ fn nothing_prints_a_secret() {
         "{printed}"
     );
 }
+
+/// A store that notes whether it was asked how far it is.
+#[derive(Debug)]
+struct Asked(MemoryStore, AtomicBool);
+
+impl Store for Asked {
+    fn range(&self, request: Range) -> BoxFuture<'_, Result<RangeResult, StoreError>> {
+        self.0.range(request)
+    }
+
+    fn write(&self, request: Write) -> BoxFuture<'_, Result<WriteResult, StoreError>> {
+        self.0.write(request)
+    }
+
+    fn watch(
+        &self,
+        prefix: String,
+        after: i64,
+    ) -> BoxStream<'static, Result<WatchBatch, StoreError>> {
+        self.0.watch(prefix, after)
+    }
+
+    fn request_progress(&self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn who_asks_for_progress_asks_the_store_below() {
+    let below = Arc::new(Asked(
+        MemoryStore::new(History::RECENT),
+        AtomicBool::default(),
+    ));
+    let encryption = Arc::new(Encryption::new(all("{identity: {}}"), "/registry"));
+    let inner: Arc<dyn Store> = Arc::<Asked>::clone(&below);
+    EncryptedStore::new(inner, encryption).request_progress();
+    assert!(below.1.load(Ordering::SeqCst));
+}

@@ -153,6 +153,18 @@ fn fields_that_are_there_twice_are_told() {
     let json = r#"{"apiVersion": "fields.test/v1", "kind": "Thing", "kind": "Thing"}"#;
     let what = format!("{head}\n  line 1: key \"kind\" already set in map");
     check_refused(json, 400, &what);
+
+    // Only of what could be applied otherwise.
+    let live = thing(json!({"spec": {"text": "a"}}));
+    let live = apply(&manager("a", ""), &empty(), &live, Force::No).unwrap();
+    let wanted = Apply {
+        configuration: &read(&body, FieldValidation::Strict).unwrap(),
+        force: Force::No,
+        empty: &empty(),
+        now: Time::now(),
+    };
+    let status = manager("b", "").apply::<Value>(&live, &wanted).unwrap_err();
+    assert_eq!(status.code, 409);
 }
 
 #[test]
@@ -259,4 +271,22 @@ fn kubectl_takes_over_what_it_applied_by_annotation() {
         "Apply failed with 1 conflict: conflict with \"kubectl-client-side-apply\" using \
          fields.test/v1: .spec.map.k"
     );
+
+    // Neither what somebody has changed since, nor what was applied in another version.
+    let wanted = json!({"spec": {"text": "2"}});
+    let mut changed = live.clone();
+    changed["spec"]["text"] = json!("3");
+    let entries = manager("u", "").track(&live, &changed, Time::now());
+    changed["metadata"]["managedFields"] = serde_json::to_value(entries).unwrap();
+    assert_eq!(conflict(&changed, "kubectl", wanted.clone()).code, 409);
+    let mut other = live.clone();
+    other["metadata"]["annotations"][key] = last.replace("fields.test/v1", "fields.test/v0").into();
+    assert_eq!(conflict(&other, "kubectl", wanted).code, 409);
+
+    // An annotation that has no room goes.
+    let large = "x".repeat(130 << 10);
+    let wanted = thing(json!({"metadata": {"annotations": {"a": large}}}));
+    let applied = apply(&manager("kubectl", ""), &live, &wanted, Force::No).unwrap();
+    let annotations = applied["metadata"]["annotations"].as_object().unwrap();
+    assert_eq!(annotations.keys().collect::<Vec<_>>(), ["a"]);
 }

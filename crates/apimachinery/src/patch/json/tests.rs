@@ -30,6 +30,11 @@ fn operations_change_what_they_name() {
     );
     check(json!([{"op": "add", "path": "/a/c"}]), "/a/c", Value::Null);
     check(
+        json!([{"op": "add", "path": "/a", "value": {}}, {"op": "add", "path": "/a/~01", "value": 1}]),
+        "/a",
+        json!({"~1": 1}),
+    );
+    check(
         json!([{"op": "remove", "path": "/a/~0~1"}]),
         "/a",
         json!({"b": 1}),

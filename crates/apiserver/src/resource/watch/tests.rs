@@ -77,6 +77,20 @@ async fn the_first_event_of_a_table_has_the_headers() {
     );
     assert_eq!(first["object"]["rows"][0]["cells"][0], "a");
     assert_eq!(second["object"]["columnDefinitions"], Value::Null);
+
+    // To whom it is the first, the same event says more.
+    let version = &first["object"]["metadata"]["resourceVersion"];
+    let later = format!(
+        "{CLUSTERS}?watch=1&resourceVersion={}",
+        version.as_str().unwrap()
+    );
+    let first = watch(&fixture, &later, &[TABLE])
+        .await
+        .next()
+        .await
+        .unwrap();
+    assert_eq!(first["object"]["rows"][0]["cells"][0], "b");
+    assert!(first["object"]["columnDefinitions"].is_array());
 }
 
 #[tokio::test]

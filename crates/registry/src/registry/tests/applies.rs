@@ -10,6 +10,7 @@ use fleetgate_apimachinery::{
     schema::GroupVersion,
     status::Status,
 };
+use fleetgate_storage::Write;
 use futures::{FutureExt, future, future::join_all};
 use serde_json::{Value, json};
 
@@ -265,6 +266,34 @@ async fn appliers_at_once_all_get_through() {
     let object = patch(&fixture, "a", |_| {}).await.expect("it is there");
     assert_eq!(object.object().metadata.labels.len(), 8);
     assert_eq!(object.object().metadata.managed_fields.len(), 8);
+}
+
+/// What another server does comes between what an apply has read and what it writes.
+#[tokio::test]
+async fn an_apply_that_is_overtaken_begins_anew() {
+    let elsewhere = Fixture::new().await;
+    elsewhere.create("a").await;
+    let text = value(&elsewhere, "a").await.expect("it is there");
+    let key = "/registry/cluster.karmada.io/clusters/a";
+    let fixture = Fixture::new().await;
+    fixture.store.overtake(Write::Create {
+        key: key.to_owned(),
+        value: text.clone().into(),
+    });
+    let label = |label: &str| json!({"metadata": {"labels": {(label): "1"}}});
+    let first = updated(apply(&fixture, label("first"), "m").await);
+    assert_eq!(first.object().metadata.labels.len(), 1);
+
+    fixture.store.overtake(Write::Update {
+        key: key.to_owned(),
+        value: text
+            .replace("\"spec\":{", "\"spec\":{\"region\":\"r\",")
+            .into(),
+        mod_revision: first.revision(),
+    });
+    let second = updated(apply(&fixture, label("second"), "m").await);
+    let Cluster { metadata, spec, .. } = second.object();
+    assert_eq!((metadata.labels.len(), spec.region.as_str()), (1, "r"));
 }
 
 #[tokio::test]
