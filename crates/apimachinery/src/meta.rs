@@ -1,9 +1,12 @@
 //! `metav1` metadata, with fields in the order in which Go writes them.
 
+mod fields_v1;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+pub use self::fields_v1::FieldsV1;
 
 /// `apiVersion` and `kind`; Go's stored form puts `kind` first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +100,7 @@ pub struct ManagedFieldsEntry {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub fields_type: String,
     #[serde(skip_serializing_if = "Option::is_none", rename = "fieldsV1")]
-    pub fields_v1: Option<Value>,
+    pub fields_v1: Option<FieldsV1>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub subresource: String,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{APPLY, FieldSet, UPDATE, compare::Changes, conflict::Conflicts};
 use crate::{
     definition::Type,
-    meta::{ManagedFieldsEntry, Time},
+    meta::{FieldsV1, ManagedFieldsEntry, Time},
 };
 
 /// Most entries of updates; older ones are joined.
@@ -52,7 +52,7 @@ impl Managed {
                 return None;
             }
             let fields = match &entry.fields_v1 {
-                Some(fields) => FieldSet::from_value(fields)?,
+                Some(fields) => FieldSet::from_value(&fields.to_value())?,
                 None => FieldSet::default(),
             };
             let identity = Identity {
@@ -208,7 +208,7 @@ impl Managed {
                 api_version: identity.api_version,
                 time: owned.time,
                 fields_type: "FieldsV1".to_owned(),
-                fields_v1: Some(owned.fields.to_value()),
+                fields_v1: Some(FieldsV1::from(&owned.fields.to_value())),
                 subresource: identity.subresource,
             })
             .collect();

@@ -84,7 +84,10 @@ fn check(entries: &[ManagedFieldsEntry], want: &[(&str, Value)]) {
         .map(|entry| {
             let second = entry.time.map_or(0, |time| time.timestamp().as_second());
             let name = [&*entry.manager, &entry.operation, &entry.subresource].join("/");
-            (format!("{name}@{second}"), entry.fields_v1.clone().unwrap())
+            (
+                format!("{name}@{second}"),
+                entry.fields_v1.as_ref().unwrap().to_value(),
+            )
         })
         .collect();
     let want: Vec<_> = want

@@ -130,8 +130,8 @@ fn an_owner_that_is_not_named_is_known_by_its_zero_name() {
     let body = format!("{HEAD}metadata: {{name: x, ownerReferences: [{{name: o}}]}}\n");
     let applied = apply_text(&body, FieldValidation::Strict).unwrap();
     assert_eq!(
-        applied.entries[0].fields_v1,
-        Some(json!({"f:metadata": {"f:ownerReferences": {"k:{\"uid\":\"\"}": {}}}}))
+        applied.entries[0].fields_v1.as_ref().unwrap().to_value(),
+        json!({"f:metadata": {"f:ownerReferences": {"k:{\"uid\":\"\"}": {}}}})
     );
 }
 

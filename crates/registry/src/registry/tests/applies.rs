@@ -222,7 +222,7 @@ async fn the_status_is_applied_alone() {
     let entry = entry.expect("an owner of the status");
     assert_eq!(entry.subresource, "status");
     let fields = json!({"f:status": {"f:kubernetesVersion": {}}});
-    assert_eq!(entry.fields_v1, Some(fields));
+    assert_eq!(entry.fields_v1, Some((&fields).into()));
 }
 
 #[tokio::test]

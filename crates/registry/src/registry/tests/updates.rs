@@ -232,8 +232,8 @@ async fn a_write_to_the_status_changes_the_status_alone() {
         json!({"f:status": {"f:kubernetesVersion": {}}}),
     );
     assert_eq!(
-        (last.subresource.as_str(), last.fields_v1.as_ref()),
-        ("status", Some(&fields))
+        (last.subresource.as_str(), last.fields_v1.clone()),
+        ("status", Some((&fields).into()))
     );
     assert_eq!(owners.len(), 2);
 
