@@ -73,6 +73,7 @@ pub(crate) async fn run(ways: &Ways) -> Result<()> {
     let server = server.context("the server is no way")?;
     let pid = server.pid.context("the server has no process")?;
     let before = Usage::of(pid)?;
+    let open = seldom(server).await?;
     let opened = metric(server, "upstream_connections_opened_total").await?;
     let (mut report, mut table) = (Report::new("requests"), Table::new("Requests", &COLUMNS));
     let mut requests = 0;
@@ -89,11 +90,10 @@ pub(crate) async fn run(ways: &Ways) -> Result<()> {
     }
     report.table(table);
     let opened = metric(server, "upstream_connections_opened_total").await? - opened;
-    let handshakes = opened * 1e3 / requests as f64;
-    report.at_most("TLS handshakes per 1,000 requests", handshakes, 4.0, "");
-    let open = seldom(server).await?;
     let what = "connections to the member, 100 clients at 10 requests/s";
     report.at_most(what, open, 8.0, "");
+    let handshakes = opened * 1e3 / requests as f64;
+    report.at_most("TLS handshakes per 1,000 requests", handshakes, 4.0, "");
     let mib = |usage: Usage| usage.rss_kib as f64 / 1024.0;
     report.at_most("memory before the run", mib(before), 15.0, "MiB");
     report.at_most("memory after the run", mib(Usage::of(pid)?), 40.0, "MiB");

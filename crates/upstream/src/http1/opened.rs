@@ -29,10 +29,8 @@ use tokio::task::coop::unconstrained;
 use super::Lease;
 use crate::{dial::failed, io::BoxedIo};
 
-/// Headers of one answer: more than any member sends, and few enough that making room for them
-/// costs nothing.
-const MAX_HEADERS: usize = 256;
-/// Longest head of an answer, in bytes: as large as Go's default.
+/// Longest head of an answer, in bytes: as large as Go's default. It may have 100 headers, for which
+/// hyper has room on the stack; no member sends nearly as many.
 const MAX_HEAD: usize = 1 << 20;
 
 /// A connection.
@@ -61,7 +59,6 @@ impl Opened {
     /// If the stream ended at once.
     pub(crate) async fn handshake(io: BoxedIo) -> Result<Self, UpstreamError> {
         let handshake = Builder::new()
-            .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
             .handshake(TokioIo::new(io))
             .await;
