@@ -41,10 +41,6 @@ use crate::{
 
 /// How often files of certificates and of encryption keys are looked at.
 const FILE_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a connection to a member may rest unused: servers close theirs at 90 s or later.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Rest on a connection to a member before TCP asks whether it is there.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// Reviews asked of the host at a time.
 const MAX_REVIEWS: usize = 32;
 
@@ -352,8 +348,7 @@ fn new_upstream(members: &Members, metrics: &mut Registry, tasks: &Tasks) -> New
     let config = fleetgate_upstream::Config {
         connect_timeout: members.connect_timeout,
         tls_timeout: members.connect_timeout,
-        idle_timeout: IDLE_TIMEOUT,
-        tcp_keepalive: TCP_KEEPALIVE,
+        ..fleetgate_upstream::Config::default()
     };
     let metrics = fleetgate_upstream::Metrics::register(metrics);
     NewUpstream::new(config, metrics, tasks.clone())

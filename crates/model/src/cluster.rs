@@ -53,6 +53,24 @@ pub struct Member {
     pub settings: Result<Settings, SettingError>,
 }
 
+// === impl Member ===
+
+impl Member {
+    /// A cluster at `endpoint` that needs nothing special.
+    pub fn new(name: ClusterName, endpoint: impl Into<String>) -> Self {
+        Self {
+            name,
+            uid: String::new(),
+            endpoint: endpoint.into(),
+            secret: None,
+            impersonator_secret: None,
+            insecure_skip_tls_verification: false,
+            forward_proxy: None,
+            settings: Ok(Settings::default()),
+        }
+    }
+}
+
 // === impl ClusterName ===
 
 impl ClusterName {

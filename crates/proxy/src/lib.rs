@@ -13,14 +13,15 @@
 //!
 //! A [`StageLayer`] is one tower layer for any row of stages, so that layers of others can stand in
 //! front of the stages, behind them and between them.
-//! The ports are closures here. A program that means it brings `fleetgate-authn`, `-authz`,
+//! The ports are closures here; `examples/embed.rs` is a whole program with real connections. One
+//! that means it brings `fleetgate-authn`, `-authz`,
 //! `-registry`, `-credentials` and `-upstream`, or its own.
 //!
 //! ```
 //! use std::{future::ready, sync::Arc, time::Duration};
 //!
 //! use fleetgate_model::{Attributes, ClusterName, Credentials, Decision, Member, Target, ToMember};
-//! use fleetgate_model::{AuthenticateError, AuthorizeError, CredentialsError, Settings};
+//! use fleetgate_model::{AuthenticateError, AuthorizeError, CredentialsError};
 //! use fleetgate_model::{UpstreamError, User};
 //! use fleetgate_proxy::*;
 //! use fleetgate_stack::{Body, Tasks};
@@ -30,16 +31,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-//! let member = Arc::new(Member {
-//!     name: ClusterName::parse("member1")?,
-//!     uid: "1".to_owned(),
-//!     endpoint: "https://10.0.0.1:6443".to_owned(),
-//!     secret: None,
-//!     impersonator_secret: None,
-//!     insecure_skip_tls_verification: false,
-//!     forward_proxy: None,
-//!     settings: Ok(Settings::default()),
-//! });
+//! let member = Arc::new(Member::new(ClusterName::parse("member1")?, "https://10.0.0.1:6443"));
 //! let credentials = Arc::new(Credentials {
 //!     authorization: HeaderValue::from_static("bearer impersonator"),
 //!     ca_bundle: None,

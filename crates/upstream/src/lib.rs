@@ -104,6 +104,20 @@ impl Config {
     }
 }
 
+// === impl Config ===
+
+impl Default for Config {
+    /// 10 s to connect and for TLS, 60 s at rest, TCP asks after 30 s.
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            tls_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            tcp_keepalive: Duration::from_secs(30),
+        }
+    }
+}
+
 // === impl NewUpstream ===
 
 impl NewUpstream {

@@ -5,6 +5,7 @@
 )]
 
 mod clusters;
+mod embedded;
 mod headers;
 mod impersonation;
 mod in_flight;
