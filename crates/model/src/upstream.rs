@@ -1,6 +1,6 @@
 //! What is presented to a member, and how reaching it fails.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
@@ -120,6 +120,16 @@ pub enum UpstreamError {
         /// Why.
         #[source]
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// The member could not be reached for a while, and is not tried for the moment.
+    #[error("given up for now: {hop} failed")]
+    GivenUp {
+        /// Where it failed last.
+        hop: Hop,
+        /// As in [`Self::Failed`].
+        detail: Option<&'static str>,
+        /// When it is tried again, at the earliest.
+        retry_after: Duration,
     },
     /// A hop did not finish in its time.
     #[error("{hop} took too long")]

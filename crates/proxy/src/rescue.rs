@@ -163,6 +163,16 @@ fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
                 Hop::Request => member(StatusCode::BAD_GATEWAY, message, None),
             }
         }
+        // Nothing was sent, and in a moment somebody finds out whether it may be.
+        UpstreamError::GivenUp {
+            hop,
+            detail,
+            retry_after,
+        } => {
+            let message = failed(cluster, *hop, *detail);
+            let retry_after = Some((*retry_after).max(Duration::from_secs(1)));
+            member(StatusCode::SERVICE_UNAVAILABLE, message, retry_after)
+        }
         UpstreamError::TimedOut { hop } => {
             let message = format!("cluster {cluster}: {hop}: timed out");
             let retry_after = match hop {

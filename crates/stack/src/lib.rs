@@ -2,11 +2,13 @@
 #![warn(missing_docs)]
 
 mod body;
+mod breaker;
 mod guard;
 mod new_service;
 mod tasks;
 
 pub use body::{Body, BoxError};
+pub use breaker::{Admission, Breaker, BreakerPolicy, Trial};
 pub use guard::GuardedBody;
 pub use new_service::NewService;
 pub use tasks::Tasks;

@@ -12,7 +12,10 @@ use hyper_util::{
     rt::TokioIo,
 };
 use rustls::ClientConfig;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::{Service, service_fn};
 
@@ -21,6 +24,7 @@ use crate::{
     detail::{Told, detail, is_timeout, is_tls},
     endpoint::Endpoint,
     forward_proxy::Via,
+    health::Health,
     io::{BoxedIo, Connected, Listener},
     metrics::MemberMetrics,
     tunnel,
@@ -77,6 +81,8 @@ pub(crate) struct Dialer {
     pub(crate) config: Config,
     /// Counts connections.
     pub(crate) metrics: MemberMetrics,
+    /// Is told how it goes.
+    pub(crate) health: Arc<Health>,
 }
 
 /// A failure with the address that it is about: for the log, never for the caller.
@@ -97,8 +103,22 @@ impl Dialer {
     /// [`UpstreamError::Failed`], [`UpstreamError::TimedOut`] or [`UpstreamError::Untrusted`] with
     /// the hop.
     pub(crate) async fn dial(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
+        let since = Instant::now();
         let dialed = self.stream_and_tls(offer).await;
+        self.health.dialed(&dialed, since);
         dialed.map_err(|error| self.with_address(error))
+    }
+
+    /// Makes a connection just to see whether one can be made, each hop in `patience` at most.
+    ///
+    /// # Errors
+    /// As [`Self::dial`].
+    pub(crate) async fn check(&self, patience: Duration) -> Result<(), UpstreamError> {
+        let mut impatient = self.clone();
+        let config = &mut impatient.config;
+        config.connect_timeout = config.connect_timeout.min(patience);
+        config.tls_timeout = config.tls_timeout.min(patience);
+        impatient.dial(Offer::Http2).await.map(drop)
     }
 
     async fn stream_and_tls(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
@@ -165,6 +185,7 @@ impl Dialer {
             // A handshake that broke off says nothing of who the other side is.
             UpstreamError::Config { .. }
             | UpstreamError::Failed { .. }
+            | UpstreamError::GivenUp { .. }
             | UpstreamError::TimedOut { .. }
             | UpstreamError::Untrusted { .. } => error,
         })
@@ -190,7 +211,9 @@ impl Dialer {
                 detail,
                 source: self.unreached(source),
             },
-            UpstreamError::Config { .. } | UpstreamError::TimedOut { .. } => error,
+            UpstreamError::Config { .. }
+            | UpstreamError::GivenUp { .. }
+            | UpstreamError::TimedOut { .. } => error,
         }
     }
 

@@ -270,6 +270,15 @@ fn shared(error: Arc<UpstreamError>) -> UpstreamError {
             source: error.into(),
         },
         UpstreamError::Failed { hop, .. } => failed(*hop, error),
+        UpstreamError::GivenUp {
+            hop,
+            detail,
+            retry_after,
+        } => UpstreamError::GivenUp {
+            hop: *hop,
+            detail: *detail,
+            retry_after: *retry_after,
+        },
         UpstreamError::TimedOut { hop } => UpstreamError::TimedOut { hop: *hop },
         UpstreamError::Untrusted { hop, .. } => untrusted(*hop, error),
     }

@@ -7,6 +7,7 @@ mod detail;
 mod dial;
 mod endpoint;
 mod forward_proxy;
+mod health;
 mod http1;
 mod http2;
 mod io;
@@ -40,6 +41,7 @@ use crate::{
     dial::{Dialer, MemberTls, TlsConfigs},
     endpoint::Endpoint,
     forward_proxy::Via,
+    health::Health,
 };
 
 /// Time limits of connections. A member's own settings come first.
@@ -82,6 +84,9 @@ struct Unusable {
 
 struct Pools {
     endpoint: Endpoint,
+    health: Arc<Health>,
+    /// Connects just to see.
+    dialer: Dialer,
     http1: http1::Pool,
     http2: http2::Pool,
     /// Drive upgraded connections.
@@ -140,20 +145,25 @@ impl NewUpstream {
         let via = member.forward_proxy.as_ref().map(Via::parse).transpose();
         let via = via.map_err(|source| Unusable::new("spec.proxyURL", source))?;
         let is_https = endpoint.is_https();
+        let metrics = self.metrics.member(member.name.as_str());
+        let health = Arc::new(Health::new(metrics.clone()));
         let dialer = Dialer {
             tls: self.tls(target, settings, is_https, via.as_ref())?,
             endpoint: endpoint.clone(),
             via,
             config: self.config.with(settings),
-            metrics: self.metrics.member(member.name.as_str()),
+            metrics,
+            health: Arc::clone(&health),
         };
         let tasks = &self.tasks;
         Ok(Pools {
             http1: http1::Pool::new(dialer.clone(), tasks.clone()),
-            http2: http2::Pool::new(dialer, tasks.clone()),
+            http2: http2::Pool::new(dialer.clone(), tasks.clone()),
             tasks: tasks.clone(),
             endpoint,
             http1_only: AtomicBool::new(!is_https),
+            health,
+            dialer,
         })
     }
 
@@ -254,12 +264,18 @@ impl Pools {
     async fn send(&self, to_member: ToMember<Body>) -> Result<Response<Body>, UpstreamError> {
         let ToMember { mut request, class } = to_member;
         self.locate(&mut request)?;
-        match class {
+        self.health.admit(&self.dialer).await?;
+        let _waiting = self.health.wait(&self.dialer, &self.tasks);
+        let answer = match class {
             Class::Upgrade => self.upgrade(request).await,
             Class::Short if !self.http1_only.load(Ordering::Relaxed) => {
                 self.send_short(request).await
             }
             Class::LongRunning | Class::Short => self.send_shared(request).await,
+        };
+        if answer.is_ok() {
+            self.health.heard();
         }
+        answer
     }
 }

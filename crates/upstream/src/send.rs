@@ -46,7 +46,7 @@ impl Pools {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         for reuse in [Reuse::Allowed, Reuse::Refused] {
-            let Some(lease) = self.http1.try_take(reuse).await? else {
+            let Some(lease) = self.health.or_given_up(self.http1.try_take(reuse)).await? else {
                 break;
             };
             match self.send_http1(lease, request).await {
@@ -84,10 +84,11 @@ impl Pools {
         reuse: Reuse,
     ) -> Result<Attempt, UpstreamError> {
         if self.http1_only.load(Ordering::Relaxed) {
-            let lease = self.http1.take(reuse).await?;
+            let taking = self.http1.take(reuse);
+            let lease = self.health.or_given_up(taking).await?;
             return Ok(self.send_http1(lease, request).await);
         }
-        match self.http2.take().await? {
+        match self.health.or_given_up(self.http2.take()).await? {
             Taken::Stream(sender, stream) => Ok(self.send_http2(sender, stream, request).await),
             Taken::Http1(opened) => {
                 self.http1_only.store(true, Ordering::Relaxed);
@@ -106,7 +107,7 @@ impl Pools {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         self.prepare_http1(&mut request);
-        let opened = self.http1.open().await?;
+        let opened = self.health.or_given_up(self.http1.open()).await?;
         let sent = opened.send_upgrade(request, &self.tasks).await;
         let (response, sender) = sent.map_err(|source| failed(Hop::Request, source))?;
         Ok(response.map(|incoming| Body::new(GuardedBody::new(incoming, sender))))

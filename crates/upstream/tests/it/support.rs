@@ -222,6 +222,7 @@ pub(crate) fn assert_failed(
             chain(&*source)
         }
         error @ (UpstreamError::Config { .. }
+        | UpstreamError::GivenUp { .. }
         | UpstreamError::TimedOut { .. }
         | UpstreamError::Untrusted { .. }) => panic!("{error:?}"),
     }
@@ -238,6 +239,7 @@ pub(crate) fn assert_untrusted(
         }
         error @ (UpstreamError::Config { .. }
         | UpstreamError::Failed { .. }
+        | UpstreamError::GivenUp { .. }
         | UpstreamError::TimedOut { .. }) => panic!("{error:?}"),
     }
 }
@@ -248,6 +250,7 @@ pub(crate) fn assert_timed_out(result: Result<Response<Body>, UpstreamError>, wa
         UpstreamError::TimedOut { hop } => assert_eq!(hop, want),
         error @ (UpstreamError::Config { .. }
         | UpstreamError::Failed { .. }
+        | UpstreamError::GivenUp { .. }
         | UpstreamError::Untrusted { .. }) => panic!("{error:?}"),
     }
 }

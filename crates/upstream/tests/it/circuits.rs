@@ -1,0 +1,212 @@
+//! A member that cannot be connected to is given up, and nobody waits for it; one that is slow, or
+//! fails by itself, is not.
+
+use std::{future::pending, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use fleetgate_model::{Class, Hop, UpstreamError};
+use fleetgate_testkit::{Answer, FakeMember, Received};
+use futures::future::join_all;
+use http::StatusCode;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{PATIENCE, Pki, RawServer, Setup, eventually, free_address};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const OPEN: &str = "upstream_circuit_open{";
+const OPENED: &str = "upstream_circuit_opened_total";
+
+/// Brings requests until one is told that the member is given up, and says why it is.
+async fn given_up(setup: &Setup, class: Class) -> (Hop, Option<&'static str>) {
+    for _ in 0..10 {
+        if let Err(UpstreamError::GivenUp {
+            hop,
+            detail,
+            retry_after,
+        }) = setup.get("/", class).await
+        {
+            assert!(retry_after <= Duration::from_secs(1), "{retry_after:?}");
+            assert_eq!(setup.metric(OPEN), 1);
+            return (hop, detail);
+        }
+    }
+    panic!("the member is asked over and over")
+}
+
+#[tokio::test]
+async fn a_member_that_refuses_connections_is_given_up_until_it_is_back() {
+    let pki = Pki::new();
+    let address = free_address();
+    let setup = Setup::to(&format!("https://{address}"), Some(&pki.ca)).build();
+    let want = (Hop::Connect, Some("connection refused"));
+    assert_eq!(given_up(&setup, Class::Short).await, want);
+
+    let member = FakeMember::tls(&pki.leaf).at(address).echo().await;
+    assert_eq!(given_up(&setup, Class::Upgrade).await, want);
+    assert_eq!(member.counts().accepted, 0, "it was left alone");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
+    setup.get_text("/", Class::LongRunning).await;
+    assert_eq!((setup.metric(OPEN), setup.metric(OPENED)), (0, 1));
+}
+
+#[tokio::test]
+async fn a_trial_that_fails_leaves_the_member_alone_again() {
+    let address = free_address();
+    let setup = Setup::to(&format!("https://{address}"), None).build();
+    given_up(&setup, Class::Short).await;
+    for _ in 0..2 {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::resume();
+        let trial = setup.get("/", Class::Short).await.expect_err("a failure");
+        assert!(matches!(trial, UpstreamError::Failed { .. }), "{trial:?}");
+        let next = setup.get("/", Class::Short).await.expect_err("a failure");
+        assert!(matches!(next, UpstreamError::GivenUp { .. }), "{next:?}");
+    }
+    assert_eq!(setup.metric(OPENED), 1);
+}
+
+/// Callers of each class, who would wait for an hour, are let go.
+async fn let_go(endpoint: &str, hop: Hop) {
+    let setup = Setup::to(endpoint, None).insecure().timeouts(HOUR).build();
+    let classes = [Class::Short, Class::LongRunning, Class::Upgrade];
+    let callers = classes.into_iter().cycle().take(12);
+    let answers = callers.map(|class| setup.get("/", class));
+    for answer in join_all(answers).await {
+        let Err(UpstreamError::GivenUp {
+            hop: found, detail, ..
+        }) = answer
+        else {
+            panic!("{answer:?}")
+        };
+        assert_eq!((found, detail), (hop, Some("timed out")));
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_accepts_and_says_nothing_holds_nobody() {
+    let silent = RawServer::tcp(|_, stream| async move {
+        pending::<()>().await;
+        drop(stream);
+    });
+    let silent = silent.await;
+    let_go(&silent.https(), Hop::Tls).await;
+}
+
+#[tokio::test]
+async fn a_member_that_never_accepts_holds_nobody() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let listener = socket.listen(0).expect("listens");
+    let address = listener.local_addr().expect("an address");
+    let mut queued = Vec::new();
+    let moment = Duration::from_millis(200);
+    while let Ok(stream) = tokio::time::timeout(moment, TcpStream::connect(address)).await {
+        queued.push(stream.expect("queued"));
+        assert!(queued.len() < 16, "the queue does not fill");
+    }
+    let_go(&format!("https://{address}"), Hop::Connect).await;
+}
+
+/// A relay to `member`, until `frozen`: then nothing moves any more, and nothing is closed.
+async fn freezer(member: SocketAddr, frozen: CancellationToken) -> RawServer {
+    RawServer::tcp(move |_, mut caller| {
+        let frozen = frozen.clone();
+        async move {
+            let relayed = async {
+                let mut member = TcpStream::connect(member).await.expect("the member");
+                tokio::io::copy_bidirectional(&mut caller, &mut member)
+                    .await
+                    .unwrap_or_default();
+            };
+            if frozen.run_until_cancelled(relayed).await.is_none() {
+                pending::<()>().await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_member_that_freezes_is_given_up_though_its_connections_stand() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let frozen = CancellationToken::new();
+    let relay = freezer(member.address(), frozen.clone()).await;
+    let setup = Setup::to(&relay.https(), Some(&pki.ca));
+    let setup = setup.timeouts(HOUR).build();
+    setup.get_text("/", Class::Short).await;
+    setup.get_text("/", Class::LongRunning).await;
+    frozen.cancel();
+    let waits = setup.get("/", Class::Short);
+    let told = eventually("given up", || setup.metric(OPEN) == 1);
+    tokio::select! {
+        answer = waits => panic!("{answer:?}"),
+        () = told => {}
+    }
+    assert_eq!(given_up(&setup, Class::Short).await.0, Hop::Tls);
+}
+
+#[tokio::test]
+async fn a_member_that_is_slow_or_fails_by_itself_is_not_given_up() {
+    let pki = Pki::new();
+    let script = |received: &Received| match received.path.as_str() {
+        "/slow" => Answer::StallBeforeHeaders,
+        _ => Answer::Full {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        },
+    };
+    let member = FakeMember::tls(&pki.leaf).start(script).await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    let slow = tokio::time::timeout(PATIENCE, setup.get("/slow", Class::LongRunning));
+    let looked = async {
+        // One connection for the request, and then one just to see.
+        eventually("a look", || member.counts().handshakes >= 2).await;
+        for _ in 0..10 {
+            let answer = setup.get("/", Class::Short).await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    };
+    tokio::select! {
+        answer = slow => panic!("{answer:?}"),
+        () = looked => {}
+    }
+    assert_eq!(setup.metric(OPENED), 0);
+}
+
+#[tokio::test]
+async fn what_breaks_off_in_an_answer_says_nothing_of_connections() {
+    let pki = Pki::new();
+    let cut = |_: &Received| Answer::CloseMidBody(Bytes::from_static(b"x"));
+    let member = FakeMember::tls(&pki.leaf).start(cut).await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    for _ in 0..10 {
+        setup.get("/", Class::Short).await.expect("a head");
+    }
+    assert_eq!(setup.metric(OPENED), 0);
+}
+
+#[tokio::test]
+async fn one_dead_member_leaves_another_alone() {
+    let pki = Pki::new();
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = silent.local_addr().expect("an address");
+    let dead = Setup::to(&format!("https://{address}"), None);
+    let dead = dead.insecure().timeouts(HOUR).build();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let alive = Setup::to(&member.url(), Some(&pki.ca)).build();
+    let waiting = join_all((0..200).map(|_| dead.get("/", Class::Short)));
+    let served = async {
+        for _ in 0..100 {
+            alive.get_text("/", Class::Short).await;
+        }
+    };
+    let (waited, ()) = tokio::join!(waiting, served);
+    assert!(waited.iter().all(Result::is_err));
+    assert_eq!((alive.metric(OPENED), member.counts().handshakes), (0, 1));
+}
