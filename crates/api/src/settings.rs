@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fleetgate_apimachinery::go::parse_duration;
-use fleetgate_model::{SettingError, Settings, TlsVersion};
+use fleetgate_model::{LimitSettings, SettingError, Settings, TlsVersion};
 
 use crate::Cluster;
 
@@ -13,14 +13,24 @@ const PREFIX: &str = "fleetgate.dev/";
 
 const CONNECT_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/connect-timeout]";
 const IDLE_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/idle-timeout]";
+const MAX_QUEUED_REQUESTS: &str = "metadata.annotations[fleetgate.dev/max-queued-requests]";
+const MAX_REQUESTS: &str = "metadata.annotations[fleetgate.dev/max-requests]";
+const MAX_REQUESTS_PER_USER: &str = "metadata.annotations[fleetgate.dev/max-requests-per-user]";
+const MAX_UPGRADES: &str = "metadata.annotations[fleetgate.dev/max-upgrades]";
+const MAX_WATCHES: &str = "metadata.annotations[fleetgate.dev/max-watches]";
 const REQUEST_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/request-timeout]";
 const TLS_MIN_VERSION: &str = "metadata.annotations[fleetgate.dev/tls-min-version]";
 const TLS_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/tls-timeout]";
 
 /// All that are known.
-const KNOWN: [&str; 5] = [
+const KNOWN: [&str; 10] = [
     CONNECT_TIMEOUT,
     IDLE_TIMEOUT,
+    MAX_QUEUED_REQUESTS,
+    MAX_REQUESTS,
+    MAX_REQUESTS_PER_USER,
+    MAX_UPGRADES,
+    MAX_WATCHES,
     REQUEST_TIMEOUT,
     TLS_MIN_VERSION,
     TLS_TIMEOUT,
@@ -39,6 +49,13 @@ pub fn settings(cluster: &Cluster) -> Result<Settings, SettingError> {
     Ok(Settings {
         connect_timeout: annotations.duration(CONNECT_TIMEOUT)?,
         idle_timeout: annotations.duration(IDLE_TIMEOUT)?,
+        limits: LimitSettings {
+            queued_requests: annotations.number(MAX_QUEUED_REQUESTS)?,
+            requests: annotations.positive(MAX_REQUESTS)?,
+            requests_per_user: annotations.positive(MAX_REQUESTS_PER_USER)?,
+            upgrades: annotations.positive(MAX_UPGRADES)?,
+            watches: annotations.positive(MAX_WATCHES)?,
+        },
         request_timeout: annotations.duration(REQUEST_TIMEOUT)?,
         tls_min_version: annotations
             .tls_version(TLS_MIN_VERSION)?
@@ -77,6 +94,16 @@ impl Annotations<'_> {
         )
     }
 
+    fn number(&self, field: &'static str) -> Result<Option<u32>, SettingError> {
+        self.read(field, "a number", |value| value.parse().ok())
+    }
+
+    fn positive(&self, field: &'static str) -> Result<Option<u32>, SettingError> {
+        self.read(field, "a number above zero", |value| {
+            value.parse().ok().filter(|number| *number > 0)
+        })
+    }
+
     fn tls_version(&self, field: &'static str) -> Result<Option<TlsVersion>, SettingError> {
         self.read(field, "VersionTLS12 or VersionTLS13", |value| match value {
             "VersionTLS12" => Some(TlsVersion::Tls12),
@@ -107,7 +134,7 @@ impl Annotations<'_> {
 mod tests {
     use std::time::Duration;
 
-    use fleetgate_model::{Settings, TlsVersion};
+    use fleetgate_model::{LimitSettings, Settings, TlsVersion};
 
     use super::{settings, warnings};
     use crate::Cluster;
@@ -125,6 +152,11 @@ mod tests {
         let all = cluster(&[
             ("fleetgate.dev/connect-timeout", "500ms"),
             ("fleetgate.dev/idle-timeout", "25s"),
+            ("fleetgate.dev/max-queued-requests", "0"),
+            ("fleetgate.dev/max-requests", "10"),
+            ("fleetgate.dev/max-requests-per-user", "5"),
+            ("fleetgate.dev/max-upgrades", "3"),
+            ("fleetgate.dev/max-watches", "100"),
             ("fleetgate.dev/request-timeout", "2m"),
             ("fleetgate.dev/tls-min-version", "VersionTLS12"),
             ("fleetgate.dev/tls-timeout", "3s"),
@@ -133,6 +165,13 @@ mod tests {
         let want = Settings {
             connect_timeout: Some(Duration::from_millis(500)),
             idle_timeout: Some(Duration::from_secs(25)),
+            limits: LimitSettings {
+                queued_requests: Some(0),
+                requests: Some(10),
+                requests_per_user: Some(5),
+                upgrades: Some(3),
+                watches: Some(100),
+            },
             request_timeout: Some(Duration::from_secs(120)),
             tls_min_version: TlsVersion::Tls12,
             tls_timeout: Some(Duration::from_secs(3)),
@@ -163,6 +202,8 @@ mod tests {
         check_unfit("fleetgate.dev/idle-timeout", "0", duration);
         check_unfit("fleetgate.dev/request-timeout", "0s", duration);
         check_unfit("fleetgate.dev/tls-timeout", "-1s", duration);
+        check_unfit("fleetgate.dev/max-queued-requests", "-1", "a number");
+        check_unfit("fleetgate.dev/max-requests", "0", "a number above zero");
         let version = "VersionTLS12 or VersionTLS13";
         check_unfit("fleetgate.dev/tls-min-version", "1.2", version);
     }

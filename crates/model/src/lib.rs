@@ -24,6 +24,6 @@ pub use ports::{
 };
 pub use refusal::{Fault, Reason, Refusal, RefusalDetails};
 pub use secret::{BearerToken, Redacted};
-pub use settings::{SettingError, Settings, TlsVersion};
+pub use settings::{LimitSettings, SettingError, Settings, TlsVersion};
 pub use upstream::{Class, Credentials, CredentialsError, Hop, Target, ToMember, UpstreamError};
 pub use user::{ANONYMOUS, AUTHENTICATED, MASTERS, NODES, SERVICE_ACCOUNTS, UNAUTHENTICATED, User};

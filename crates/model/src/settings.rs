@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Settings {
     /// For looking the member's name up, for TCP, and for a forward proxy's answer: each.
     pub connect_timeout: Option<Duration>,
+    /// How many requests are brought to the member at a time.
+    pub limits: LimitSettings,
     /// How long a connection may rest unused and still be used again.
     pub idle_timeout: Option<Duration>,
     /// Until the answer to a request that does not last begins.
@@ -16,6 +18,21 @@ pub struct Settings {
     pub tls_min_version: TlsVersion,
     /// For a TLS handshake, and for HTTP/2's first words after it: each.
     pub tls_timeout: Option<Duration>,
+}
+
+/// How many at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Short requests that wait because as many as may are under way.
+    pub queued_requests: Option<u32>,
+    /// Short requests.
+    pub requests: Option<u32>,
+    /// Short requests of one user.
+    pub requests_per_user: Option<u32>,
+    /// Exec, attach, port-forward and the like.
+    pub upgrades: Option<u32>,
+    /// Watches, logs and whatever else lasts.
+    pub watches: Option<u32>,
 }
 
 /// A version of TLS.

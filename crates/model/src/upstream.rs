@@ -26,7 +26,7 @@ pub struct Target {
 }
 
 /// How long a request may last, and so on what it travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// A watch, a log: holds a stream for minutes.
     LongRunning,

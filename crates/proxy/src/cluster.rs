@@ -19,6 +19,7 @@ use tower::Service;
 
 use crate::{
     Config, Error,
+    limits::Limits,
     member::{Lasting, Member},
     route::Routed,
 };
@@ -202,22 +203,29 @@ where
             return None;
         }
         let stacks = self.stacks.load();
-        let ending = match stacks.get(&name) {
+        let settings = target.member.settings.as_ref().ok();
+        let limits = settings.map(|settings| settings.limits).unwrap_or_default();
+        let same = match stacks.get(&name) {
             Some(other) if other.is_for(&target) => return Some(Arc::clone(other)),
             // The same cluster: what was begun on the old stack goes on, and ends with the cluster.
-            Some(other) if other.target.member.uid == target.member.uid => other.member.ending(),
+            Some(other) if other.target.member.uid == target.member.uid => Some(&other.member),
             // A cluster that was deleted and registered anew is another one.
             Some(other) => {
                 other.member.end();
-                self.config.tasks.stopping().child_token()
+                None
             }
-            None => self.config.tasks.stopping().child_token(),
+            None => None,
+        };
+        let stopping = self.config.tasks.stopping();
+        let lasting = Lasting {
+            ending: same.map_or_else(|| stopping.child_token(), Member::ending),
+            upgrades: self.upgrades.clone(),
+            // What is under way goes on to count.
+            limits: same
+                .and_then(|same| same.limits(limits))
+                .unwrap_or_else(|| Limits::new(&name, limits, &self.config.metrics)),
         };
         let upstream = self.new_upstream.new_service(target.clone());
-        let lasting = Lasting {
-            ending,
-            upgrades: self.upgrades.clone(),
-        };
         let member = Member::new(&self.config, &target.member, upstream, lasting);
         let stack = Arc::new(Stack { target, member });
         let mut stacks = HashMap::clone(&stacks);

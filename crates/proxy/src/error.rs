@@ -28,6 +28,9 @@ pub enum Error {
     /// No cluster of this name is registered.
     #[error("no cluster {0:?} is registered")]
     ClusterNotFound(String),
+    /// As many requests as may are under way to the cluster.
+    #[error("too many requests to cluster {0} at a time")]
+    ClusterBusy(String),
     /// There is nothing to present to the cluster.
     #[error("no credentials for cluster {cluster}")]
     Credentials {

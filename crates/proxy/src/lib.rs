@@ -101,6 +101,7 @@ mod head;
 mod identity;
 mod impersonate;
 mod in_flight;
+mod limits;
 mod location;
 mod member;
 mod metrics;

@@ -1,10 +1,11 @@
 //! One request to one member: whose it is, how long it may take, and what comes back.
 
 use fleetgate_model::{
-    Attributes, Class, ClusterName, Credentials, Hop, PeerAddress, ToMember, UpstreamError, User,
-    Verb,
+    Attributes, Class, ClusterName, Credentials, Hop, LimitSettings, PeerAddress, ToMember,
+    UpstreamError, User, Verb,
 };
-use fleetgate_stack::{Body, Tasks};
+use fleetgate_stack::{Body, Full, GuardedBody, Tasks};
+use futures::FutureExt;
 use http::{
     Method, Request, Response, StatusCode, Uri, Version,
     header::{CONTENT_TYPE, LOCATION, UPGRADE},
@@ -21,6 +22,7 @@ use crate::{
     ending::{EndingBody, Manner},
     extended_connect::ExtendedConnect,
     identity::{forwarded_for, present, strip_hop_by_hop},
+    limits::{Entered, Limits},
     location::Locations,
     metrics::MemberMetrics,
     rescue::refusal,
@@ -45,6 +47,8 @@ pub(crate) struct Lasting {
     pub(crate) ending: CancellationToken,
     /// Keeps count of upgrades.
     pub(crate) upgrades: TaskTracker,
+    /// How many there may be at a time.
+    pub(crate) limits: Limits,
 }
 
 /// The side of a caller who asks for an upgrade.
@@ -80,6 +84,12 @@ impl<S> Member<S> {
     /// What ends watches and upgrades.
     pub(crate) fn ending(&self) -> CancellationToken {
         self.lasting.ending.clone()
+    }
+
+    /// The limits of the member, if they are still these.
+    pub(crate) fn limits(&self, settings: LimitSettings) -> Option<Limits> {
+        let limits = &self.lasting.limits;
+        limits.are(settings).then(|| limits.clone())
     }
 
     /// Ends what lasts.
@@ -143,12 +153,22 @@ where
         if let Some(PeerAddress(address)) = peer {
             forwarded_for(headers, address.ip());
         }
+        let limits = &self.lasting.limits;
+        let place = limits.enter(class, &user.name, self.request_timeout).await;
+        let place = place.map_err(|Full| Error::ClusterBusy(self.name.as_str().to_owned()))?;
         let response = self.call(ToMember { request, class }).await?;
         match caller {
-            Some(caller) => self.switch(response, caller),
+            Some(caller) => self.switch(response, caller, place),
             None if response.status().is_informational() => Err(self.no_upgrade(&response)),
-            None if class == Class::Short => Ok(self.relay(response)),
-            None => Ok(self.relay_lasting(response, &inner.verb)),
+            None => {
+                let response = response.map(|body| Body::new(GuardedBody::new(body, place)));
+                Ok(match class {
+                    Class::Short => self.relay(response),
+                    Class::LongRunning | Class::Upgrade => {
+                        self.relay_lasting(response, &inner.verb)
+                    }
+                })
+            }
         }
     }
 
@@ -197,6 +217,7 @@ where
         &self,
         mut response: Response<Body>,
         caller: Caller,
+        place: Entered,
     ) -> Result<Response<Body>, Error> {
         let code = response.status();
         if code.is_client_error() || code.is_server_error() {
@@ -216,6 +237,7 @@ where
             return Err(self.no_upgrade(&response));
         }
         let splice = upgrade::splice(caller.upgrade, member, self.lasting.ending.clone());
+        let splice = splice.map(move |()| drop(place));
         self.tasks.spawn(self.lasting.upgrades.track_future(splice));
         Ok(response)
     }

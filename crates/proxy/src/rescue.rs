@@ -26,6 +26,12 @@ pub fn refusal(error: &Error) -> Refusal {
             unavailable("the host cannot be asked who is calling")
         }
         Error::Authorize { .. } => unavailable("the host cannot be asked what the caller may do"),
+        Error::ClusterBusy(name) => Refusal {
+            details: Some(cluster_details(name)),
+            ..too_many(format!(
+                "cluster {name}: too many requests, please try again later"
+            ))
+        },
         Error::ClusterNotFound(name) => Refusal {
             details: Some(cluster_details(name)),
             ..Refusal::caller(
@@ -56,12 +62,7 @@ pub fn refusal(error: &Error) -> Refusal {
             "API endpoint of cluster {cluster} should not be empty"
         )),
         Error::Path(error) => Refusal::from(*error),
-        Error::TooManyRequests => Refusal::caller(
-            StatusCode::TOO_MANY_REQUESTS,
-            Reason::TooManyRequests,
-            "Too many requests, please try again later.",
-        )
-        .blame(Fault::Caller, RETRY_AFTER),
+        Error::TooManyRequests => too_many("Too many requests, please try again later.".to_owned()),
         Error::UpgradeAnswer { cluster, code } => {
             let message = format!(
                 "cluster {cluster}: request: invalid upgrade response: status code {}",
@@ -92,6 +93,11 @@ fn cluster_details(name: &str) -> RefusalDetails {
         resource: "clusters".to_owned(),
         name: name.to_owned(),
     }
+}
+
+fn too_many(message: String) -> Refusal {
+    let (code, reason) = (StatusCode::TOO_MANY_REQUESTS, Reason::TooManyRequests);
+    Refusal::caller(code, reason, message).blame(Fault::Caller, RETRY_AFTER)
 }
 
 /// The host does not answer: our side's fault, and worth another try.

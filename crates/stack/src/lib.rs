@@ -3,12 +3,14 @@
 
 mod body;
 mod breaker;
+mod bulkhead;
 mod guard;
 mod new_service;
 mod tasks;
 
 pub use body::{Body, BoxError};
 pub use breaker::{Admission, Breaker, BreakerPolicy, Trial};
+pub use bulkhead::{Bulkhead, BulkheadLimits, Full, Place};
 pub use guard::GuardedBody;
 pub use new_service::NewService;
 pub use tasks::Tasks;

@@ -9,6 +9,7 @@ mod embedded;
 mod headers;
 mod impersonation;
 mod in_flight;
+mod limits;
 mod paths;
 mod refusals;
 mod streaming;

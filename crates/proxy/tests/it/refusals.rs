@@ -149,6 +149,14 @@ async fn a_hop_that_failed_is_named() {
     let message = "cluster m: proxy: failed";
     check(&untrusted(Hop::Proxy, None), "jane", (502, message, None)).await;
 
+    let given_up = failing(|| UpstreamError::GivenUp {
+        hop: Hop::Tls,
+        detail: Some("timed out"),
+        retry_after: std::time::Duration::from_millis(300),
+    });
+    let message = "cluster m: tls: timed out";
+    check(&given_up, "jane", (503, message, Some(1))).await;
+
     let timed_out = |hop| failing(move || UpstreamError::TimedOut { hop });
     let message = "cluster m: connect: timed out";
     check(&timed_out(Hop::Connect), "jane", (504, message, Some(1))).await;
