@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for Quantity {
 
 struct QuantityVisitor;
 
-impl de::Visitor<'_> for QuantityVisitor {
+impl<'de> de::Visitor<'de> for QuantityVisitor {
     type Value = Quantity;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,6 +133,18 @@ impl de::Visitor<'_> for QuantityVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Quantity, E> {
         Quantity::parse(text.trim()).map_err(E::custom)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Quantity, E> {
+        Err(E::custom(ParseQuantityError::Format))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<Quantity, A::Error> {
+        Err(de::Error::custom(ParseQuantityError::Format))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, _: A) -> Result<Quantity, A::Error> {
+        Err(de::Error::custom(ParseQuantityError::Format))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Quantity, E> {

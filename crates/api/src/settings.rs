@@ -90,7 +90,10 @@ impl Annotations<'_> {
         self.read(
             field,
             "a duration above zero, such as 1m30s or 500ms",
-            |value| parse_duration(value).ok().filter(|time| !time.is_zero()),
+            |value| {
+                let time = Duration::try_from(parse_duration(value).ok()?).ok()?;
+                (!time.is_zero()).then_some(time)
+            },
         )
     }
 

@@ -1,24 +1,30 @@
 //! Bodies to values: JSON and YAML, with unknown and duplicate fields found on the way.
 
 mod json;
+mod misfit;
 mod unknown;
 mod yaml;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     definition::{Definition, Type},
+    go,
     negotiation::Input,
     options::FieldValidation,
     schema::GroupVersion,
     status::Status,
+    zero::read_nulls,
 };
 
+pub(crate) use self::misfit::unrestorable;
 pub use self::unknown::unknown_fields;
 
 /// Most bytes of a body that a message shows.
 const SUMMARY_MAX: usize = 30;
+/// What the text of YAML that is not as it should be begins with.
+const YAML_FAULTS: &str = "yaml: unmarshal errors:\n";
 
 /// The kind of object that a body must hold.
 #[derive(Clone, Copy, Debug)]
@@ -45,12 +51,28 @@ pub struct Decoded<T = Value> {
 #[error("{0}")]
 pub struct SyntaxError(String);
 
+/// Why a value is not of the kind that it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KindError {
+    /// It does not say its kind as kinds are said; Go's text.
+    Unreadable(String),
+    /// It is of this kind, in this group and version.
+    Other {
+        /// The kind.
+        kind: String,
+        /// Group and version.
+        version: String,
+    },
+}
+
 /// A value with what is wrong with its fields.
 #[derive(Clone, Debug, PartialEq)]
 struct Parsed {
     value: Value,
-    /// `duplicate field "spec.x"`; in JSON also `unknown field "spec.y"`.
+    /// `duplicate field "spec.x"`, `unknown field "spec.y"`.
     faults: Vec<String>,
+    /// What is said of the first value that is not of its type.
+    misfit: Option<String>,
 }
 
 /// Reads a body that holds an object.
@@ -64,7 +86,7 @@ pub fn decode<T: DeserializeOwned>(
     validation: FieldValidation,
 ) -> Result<Decoded<T>, Status> {
     let ty = Type::Named(expected.definition);
-    let Parsed { value, mut faults } = parse(body, input, ty).map_err(|error| {
+    let parsed = parse(body, input, ty).map_err(|error| {
         let format = match input {
             Input::Json => "json",
             Input::Yaml => "yaml",
@@ -74,15 +96,28 @@ pub fn decode<T: DeserializeOwned>(
             body,
         )
     })?;
-    expected.check_kind(&value, body)?;
-    match validation {
-        FieldValidation::Ignore => faults.clear(),
-        // YAML is read without its type.
-        FieldValidation::Strict | FieldValidation::Warn if input == Input::Yaml => {
-            faults.extend(unknown_fields(&value, ty));
+    let Parsed {
+        mut value,
+        mut faults,
+        misfit,
+    } = parsed;
+    expected.check_kind(&value).map_err(|error| match error {
+        KindError::Unreadable(error) => expected.unrecognized(&error, body),
+        KindError::Other { kind, version } => {
+            let error = expected.unregistered(&kind, &version);
+            expected.unfit(&kind, &version, &error)
         }
-        FieldValidation::Strict | FieldValidation::Warn => {}
+    })?;
+    if let Some(misfit) = misfit {
+        return Err(expected.unhandled(&misfit));
     }
+    if validation == FieldValidation::Ignore {
+        faults.clear();
+    }
+    if value.is_null() {
+        value = Value::Object(Map::new());
+    }
+    read_nulls(&mut value, ty);
     let object = T::deserialize(value).map_err(|error| expected.unhandled(&error.to_string()))?;
     match validation {
         FieldValidation::Strict if !faults.is_empty() => {
@@ -90,7 +125,7 @@ pub fn decode<T: DeserializeOwned>(
         }
         FieldValidation::Ignore | FieldValidation::Strict | FieldValidation::Warn => Ok(Decoded {
             object,
-            warnings: faults,
+            warnings: warnings(&faults),
         }),
     }
 }
@@ -108,7 +143,17 @@ pub fn decode_value(body: &[u8], input: Input) -> Result<Value, SyntaxError> {
 /// # Errors
 /// [`SyntaxError`].
 pub(crate) fn decode_json(body: &[u8], ty: Type) -> Result<(Value, Vec<String>), SyntaxError> {
-    json::parse(body, ty).map(|Parsed { value, faults }| (value, faults))
+    json::parse(body, ty).map(|parsed| (parsed.value, parsed.faults))
+}
+
+/// What is wrong with the fields of `value`, which should be of type `ty`: unknown ones, and what is
+/// said of the first that is of another type.
+pub(crate) fn check(value: &Value, ty: Type) -> (Vec<String>, Option<String>) {
+    match json::parse(value.to_string().as_bytes(), ty) {
+        Ok(parsed) => (parsed.faults, parsed.misfit),
+        // It was read from JSON.
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    }
 }
 
 /// Reads YAML, of which the first document counts; gives the texts of duplicate fields too.
@@ -116,7 +161,7 @@ pub(crate) fn decode_json(body: &[u8], ty: Type) -> Result<(Value, Vec<String>),
 /// # Errors
 /// [`SyntaxError`].
 pub(crate) fn decode_yaml(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxError> {
-    yaml::parse(body).map(|Parsed { value, faults }| (value, faults))
+    yaml::parse(body)
 }
 
 /// The text of a strict decoding error.
@@ -127,52 +172,95 @@ pub(crate) fn strict_error(faults: &[String]) -> String {
 fn parse(body: &[u8], input: Input, ty: Type) -> Result<Parsed, SyntaxError> {
     match input {
         Input::Json => json::parse(body, ty),
-        Input::Yaml => yaml::parse(body),
+        Input::Yaml => {
+            let (value, duplicates) = yaml::parse(body)?;
+            // Go makes JSON of it and reads that.
+            let mut parsed = json::parse(value.to_string().as_bytes(), ty)?;
+            if !duplicates.is_empty() {
+                let text = format!("{YAML_FAULTS}  {}", duplicates.join("\n  "));
+                parsed.faults.insert(0, text);
+            }
+            Ok(parsed)
+        }
     }
+}
+
+/// The texts that warn of `faults`: a line of YAML's each.
+fn warnings(faults: &[String]) -> Vec<String> {
+    let lines = |fault: &String| -> Vec<String> {
+        match fault.strip_prefix(YAML_FAULTS) {
+            Some(lines) => lines.lines().map(|line| line.trim().to_owned()).collect(),
+            None => vec![fault.clone()],
+        }
+    };
+    faults.iter().flat_map(lines).collect()
 }
 
 // === impl Expected ===
 
 impl Expected<'_> {
     /// Refuses objects that say they are of another kind. One that says nothing is of this kind.
-    fn check_kind(&self, value: &Value, body: &[u8]) -> Result<(), Status> {
-        if !value.is_object() {
-            let error = "couldn't get version/kind; json parse error: json: cannot unmarshal into \
-                         Go value of type struct { APIVersion string; Kind string }";
-            return Err(self.unrecognized(error, body));
+    pub(crate) fn check_kind(&self, value: &Value) -> Result<(), KindError> {
+        let unreadable = |found: &Value, into: &str| {
+            let found = go::json_type(found);
+            KindError::Unreadable(format!(
+                "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into \
+                 Go {into}"
+            ))
+        };
+        if !value.is_object() && !value.is_null() {
+            let into = "value of type struct { APIVersion string \
+                        \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                        \"json:\\\"kind,omitempty\\\"\" }";
+            return Err(unreadable(value, into));
         }
-        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        let text = |name: &str| match value.get(name) {
+            None | Some(Value::Null) => Ok(""),
+            Some(Value::String(text)) => Ok(text.as_str()),
+            Some(found) => {
+                let into = format!("struct field .{name} of type string");
+                Err(unreadable(found, &into))
+            }
+        };
+        let (api_version, kind) = (text("apiVersion")?, text("kind")?);
+        if api_version.matches('/').count() > 1 {
+            let error = format!("unexpected GroupVersion string: {api_version}");
+            return Err(KindError::Unreadable(error));
+        }
         let wanted = self.group_version.to_string();
-        if !api_version.is_empty() && api_version != wanted {
-            return Err(Status::bad_request(format!(
-                "the API version in the data ({api_version}) does not match the expected API \
-                 version ({wanted})"
-            )));
+        let or = |text: &str, wanted: &str| match text {
+            "" => wanted.to_owned(),
+            text => text.to_owned(),
+        };
+        let (kind, version) = (or(kind, self.kind), or(api_version, &wanted));
+        if kind == self.kind && version == wanted {
+            Ok(())
+        } else {
+            Err(KindError::Other { kind, version })
         }
-        if !kind.is_empty() && kind != self.kind {
-            let Self {
-                group_version,
-                kind: expected,
-                ..
-            } = self;
-            return Err(Status::bad_request(format!(
-                "{kind} in version {:?} cannot be handled as a {expected}: no kind {kind:?} is \
-                 registered for version {wanted:?} in scheme \"{}\"",
-                group_version.version, group_version.group
-            )));
-        }
-        Ok(())
+    }
+
+    /// What is said of an object of another `kind` in the group and version `version`.
+    pub(crate) fn unregistered(&self, kind: &str, version: &str) -> String {
+        format!(
+            "no kind {} is registered for version {} in scheme \"{}\"",
+            go::quote(kind),
+            go::quote(version),
+            self.group_version.group
+        )
     }
 
     fn unhandled(&self, error: &str) -> Status {
-        let Self {
-            group_version: GroupVersion { version, .. },
-            kind,
-            ..
-        } = self;
+        self.unfit(self.kind, self.group_version.version, error)
+    }
+
+    /// 400 for an object of `kind` in `version`, perhaps with its group, that cannot be taken.
+    fn unfit(&self, kind: &str, version: &str, error: &str) -> Status {
+        let version = version.rsplit('/').next().unwrap_or_default();
         Status::bad_request(format!(
-            "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
+            "{kind} in version {} cannot be handled as a {}: {error}",
+            go::quote(version),
+            self.kind
         ))
     }
 

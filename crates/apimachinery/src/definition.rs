@@ -7,6 +7,7 @@
 
 mod discovery;
 mod exchange;
+mod go_type;
 mod meta;
 
 use crate::schema::GroupVersionKind;
@@ -71,6 +72,8 @@ pub struct Field {
     /// Whether an object of its type is there even if nothing was said of it: a struct in Go, not a
     /// pointer to one.
     pub is_embedded: bool,
+    /// What Go calls its type, if that has a name of its own: `v1.TaintEffect`.
+    pub go: Option<&'static str>,
 }
 
 /// The type of a value.
@@ -193,6 +196,7 @@ impl Field {
             doc,
             is_required: false,
             is_embedded: false,
+            go: None,
         }
     }
 

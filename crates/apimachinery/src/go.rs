@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
-pub use duration::{InvalidDuration, parse_duration};
+pub use self::duration::{DurationError, parse_duration};
 
 /// `text` in double quotes, as Go's `%q` prints it.
 pub fn quote(text: &str) -> String {

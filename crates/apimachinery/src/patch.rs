@@ -4,20 +4,26 @@
 
 mod json;
 mod merge;
+mod shown;
 mod strategic;
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use self::json::{MAX_OPERATIONS, Operations};
+use self::{
+    json::{MAX_OPERATIONS, Operations},
+    shown::{Touched, shown},
+};
 use crate::{
-    decode::{Decoded, decode_json, strict_error, unknown_fields},
+    decode::{Decoded, Expected, KindError, check, decode_json, strict_error, unrestorable},
     definition::{Definition, Field, List, Type},
     field::{FieldError, Path},
     go,
+    json::to_vec,
     options::FieldValidation,
     schema::GroupKind,
     status::{Status, StatusDetails},
+    zero::read_nulls,
 };
 
 const JSON_PATCH: &str = "application/json-patch+json";
@@ -124,33 +130,37 @@ impl ObjectPatch {
         }
     }
 
-    /// What becomes of `current`, read as a `T`; `definition` is its type.
+    /// What becomes of `current`, read as a `T`, which must be as `expected`.
     ///
     /// # Errors
     /// 400 for what is no patch, 413 for too many operations, 422 if the patch cannot be applied, or
     /// its result is no `T` or does not pass the validation.
     pub fn apply<T: DeserializeOwned>(
         &self,
-        current: Value,
-        definition: &'static Definition,
+        current: &impl Serialize,
+        expected: &Expected<'_>,
     ) -> Result<Decoded<T>, Status> {
         let change = self.change.as_ref().map_err(Status::clone)?;
-        let patched = change.apply(current, definition)?;
-        let refuse = |error: &str| match change {
-            Change::Json(_) | Change::Merge(_) => refuse(&patched.to_string(), error),
-            Change::Strategic(patch) => refuse(&go::print(&Value::Object(patch.clone())), error),
+        let value = serde_json::to_value(current).map_err(Status::internal)?;
+        let mut patched = change.apply(value, expected.definition)?;
+        let faults = match change.check(&patched, expected) {
+            Ok(faults) => faults,
+            Err(error) => return Err(refuse(&change.shown(&patched, current), &error)),
         };
-        let mut faults = self.faults.clone();
+        let mut told = self.faults.clone();
         if self.validation != FieldValidation::Ignore {
-            faults.extend(unknown_fields(&patched, Type::Named(definition)));
+            told.extend(faults);
         }
-        let object = T::deserialize(&patched).map_err(|error| refuse(&error.to_string()))?;
-        if self.validation == FieldValidation::Strict && !faults.is_empty() {
-            return Err(refuse(&strict_error(&faults)));
+        if self.validation == FieldValidation::Strict && !told.is_empty() {
+            let error = strict_error(&told);
+            return Err(refuse(&change.shown(&patched, current), &error));
         }
+        read_nulls(&mut patched, Type::Named(expected.definition));
+        let object = T::deserialize(&patched)
+            .map_err(|error| refuse(&change.shown(&patched, current), &error.to_string()))?;
         Ok(Decoded {
             object,
-            warnings: faults,
+            warnings: told,
         })
     }
 }
@@ -173,6 +183,38 @@ impl Change {
             }
             (Self::Merge(_) | Self::Strategic(_), _) => Err(Status::unprocessable()),
         }
+    }
+
+    /// What is wrong with the fields of `patched`.
+    ///
+    /// # Errors
+    /// What it is instead of an object that is as `expected`, in the words of what reads it in
+    /// Kubernetes: a decoder after JSON and merge patches, which were made to text, and a converter
+    /// after a strategic one.
+    fn check(&self, patched: &Value, expected: &Expected<'_>) -> Result<Vec<String>, String> {
+        let ty = Type::Named(expected.definition);
+        let (faults, misfit) = check(patched, ty);
+        let misfit = match self {
+            Self::Json(_) | Self::Merge(_) => {
+                expected.check_kind(patched).map_err(|error| match error {
+                    KindError::Unreadable(error) => error,
+                    KindError::Other { kind, version } => expected.unregistered(&kind, &version),
+                })?;
+                misfit
+            }
+            Self::Strategic(_) => unrestorable(patched, ty, None),
+        };
+        misfit.map_or(Ok(faults), Err)
+    }
+
+    /// What is shown of a patch that makes `patched` of `current`, which is no good.
+    fn shown(&self, patched: &Value, current: &impl Serialize) -> String {
+        let touched = match self {
+            Self::Json(operations) => Touched::by_operations(operations),
+            Self::Merge(patch) => Touched::by_merge(patch),
+            Self::Strategic(patch) => return go::print(&Value::Object(patch.clone())),
+        };
+        shown(patched, &to_vec(current).unwrap_or_default(), &touched)
     }
 }
 

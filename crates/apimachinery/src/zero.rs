@@ -33,6 +33,10 @@ fn read(value: &mut Value, ty: Type) {
         Type::String | Type::Enum(_) => "".into(),
         Type::Named(definition) => match definition.shape {
             Shape::Object(_) | Shape::AtomicObject(_) => Value::Object(serde_json::Map::new()),
+            Shape::String {
+                takes_numbers: true,
+                ..
+            } => "0".into(),
             Shape::Opaque | Shape::String { .. } => Value::Null,
         },
         Type::Any | Type::List(_) | Type::Map(_) => Value::Null,

@@ -38,6 +38,8 @@ pub(crate) struct Answer {
 pub(crate) enum Failure {
     NotAcceptable(Box<NotAcceptable>),
     Status(Status),
+    /// With texts for `Warning` headers.
+    Warned(Status, Vec<String>),
 }
 
 /// The first value of `name`, as Go reads a header, or nothing.
@@ -116,6 +118,12 @@ impl Asked {
             pretty: negotiation::pretty(query.first("pretty"), self.user_agent()),
             is_long_running: self.attributes.long_running,
         }
+    }
+
+    /// The request and its attributes again.
+    pub(crate) fn into_parts(self) -> (Request<Body>, Attributes) {
+        let request = Request::from_parts(self.parts, self.body.into_inner());
+        (request, self.attributes)
     }
 
     /// The body, which is read only once all else is known to be good.

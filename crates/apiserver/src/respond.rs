@@ -13,7 +13,10 @@ use http::{
 };
 use serde_json::Value;
 
-use crate::asked::{Answer, Failure};
+use crate::{
+    asked::{Answer, Failure},
+    warning,
+};
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("no-cache, private");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -51,6 +54,11 @@ pub(crate) fn document(code: StatusCode, format: Format, compact: Bytes) -> Resp
 pub(crate) fn failure(failure: &Failure, answer: &Answer) -> Response<Body> {
     match failure {
         Failure::Status(failed) => status(failed, answer.status_format()),
+        Failure::Warned(failed, warnings) => {
+            let mut response = status(failed, answer.status_format());
+            warning::add(response.headers_mut(), warnings);
+            response
+        }
         Failure::NotAcceptable(refused) => {
             let NotAcceptable {
                 status: failed,

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use axum::Router;
-use fleetgate_apimachinery::{discovery::Group, status::Status};
+use fleetgate_apimachinery::{discovery::Group, go::parse_duration, status::Status};
 use fleetgate_model::{Attributes, User};
 use fleetgate_registry::Strategy;
 use fleetgate_stack::Body;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::{
-    asked::Asked,
+    asked::{Asked, Failure},
     compress::compress,
     health::Checks,
     resource::Resource,
@@ -79,24 +79,47 @@ impl<S: Strategy> ApiServer<S> {
             user,
             attributes,
         } = admitted;
-        if attributes.resource.is_none() {
-            return self.serve_static(request, attributes).await;
-        }
+        let is_static = attributes.resource.is_none();
         let asked = Asked::new(request, user, attributes);
         let answer = asked.answer();
+        let limit = match self.limit(&asked) {
+            Ok(limit) => limit,
+            Err(failure) => return respond::failure(&failure, &answer),
+        };
+        if is_static {
+            let (request, attributes) = asked.into_parts();
+            return self.serve_static(request, attributes).await;
+        }
         let serve = self.resource.serve(asked);
-        let served = if answer.is_long_running() {
-            serve.await
-        } else {
-            timeout(self.request_timeout, serve)
-                .await
-                .unwrap_or_else(|_| {
-                    let message = "request did not complete within the allotted timeout";
-                    Err(Status::timeout(message).into())
-                })
+        let served = match limit {
+            None => serve.await,
+            Some(limit) => timeout(limit, serve).await.unwrap_or_else(|_| {
+                let message = "request did not complete within the allotted timeout";
+                Err(Status::timeout(message).into())
+            }),
         };
         let response = served.unwrap_or_else(|failure| respond::failure(&failure, &answer));
         compress(answer.accept_encoding(), response)
+    }
+
+    /// How long `asked` may take: as long as it says itself, if that is less than the limit for
+    /// all; nothing for what lasts.
+    fn limit(&self, asked: &Asked) -> Result<Option<Duration>, Failure> {
+        if asked.answer().is_long_running() {
+            return Ok(None);
+        }
+        let wanted = match asked.query().text("timeout") {
+            "" => None,
+            text => Some(parse_duration(text).map_err(|error| {
+                Status::bad_request(format!(
+                    "invalid timeout specified in the request URL - {error}"
+                ))
+            })?),
+        };
+        // Zero, and what is less, is no wish.
+        let wanted = wanted.and_then(|wanted| Duration::try_from(wanted).ok());
+        let shorter = wanted.filter(|wanted| !wanted.is_zero() && *wanted < self.request_timeout);
+        Ok(Some(shorter.unwrap_or(self.request_timeout)))
     }
 
     /// Answers what is no resource, by the path that was authorized.

@@ -1,6 +1,8 @@
 //! What callers see of the HTTP surface, beyond what is recorded.
 
+mod limits;
 mod lists;
+mod warnings;
 
 use std::time::Duration;
 

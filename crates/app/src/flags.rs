@@ -255,7 +255,7 @@ impl Flag {
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value("true"),
-            Kind::Duration => arg.value_parser(parse_duration),
+            Kind::Duration => arg.value_parser(duration),
             Kind::Float => arg.value_parser(clap::value_parser!(f32)),
             Kind::Int => arg.value_parser(clap::value_parser!(i64)),
             Kind::IntList => arg
@@ -284,6 +284,12 @@ impl Flag {
             default => arg.default_value(default),
         }
     }
+}
+
+/// Go's `time.ParseDuration`, for what is not negative.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).ok().and_then(|it| it.try_into().ok());
+    duration.ok_or_else(|| "not a duration such as 1m30s or 500ms".to_owned())
 }
 
 #[cfg(test)]

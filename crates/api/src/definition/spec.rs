@@ -52,7 +52,7 @@ pub(super) static CLUSTER_SPEC: Definition = Definition::object(
             "syncMode",
             Type::String,
             "Push, where the host writes to the cluster, or Pull, where an agent in the cluster reads from the host.",
-        ),
+        ).called("v1alpha1.ClusterSyncMode"),
         Field::optional(
             "taints",
             Type::List(&List::of(Type::Named(&TAINT))),
@@ -90,7 +90,7 @@ static TAINT: Definition = Definition::object(
             "effect",
             Type::Enum(&["NoExecute", "NoSchedule", "PreferNoSchedule"]),
             "What happens to work that does not tolerate the taint: NoSchedule keeps new work away, NoExecute removes what runs as well.",
-        ),
+        ).called("v1.TaintEffect"),
         Field::optional("timeAdded", Type::Named(&TIME), "When the taint was set."),
     ],
 );
@@ -103,7 +103,8 @@ static RESOURCE_MODEL: Definition = Definition::object(
             "grade",
             Type::Int32,
             "The grade; the smallest nodes have the lowest.",
-        ),
+        )
+        .called("uint"),
         Field::required(
             "ranges",
             Type::List(&List::of(Type::Named(&RESOURCE_MODEL_RANGE))),
@@ -116,7 +117,8 @@ static RESOURCE_MODEL_RANGE: Definition = Definition::object(
     "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.ResourceModelRange",
     "How much of one resource a node of a grade has.",
     &[
-        Field::required("name", Type::String, "Name of the resource, such as cpu."),
+        Field::required("name", Type::String, "Name of the resource, such as cpu.")
+            .called("v1.ResourceName"),
         Field::required("min", Type::Named(&QUANTITY), "At least this."),
         Field::required(
             "max",

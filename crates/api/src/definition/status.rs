@@ -84,18 +84,21 @@ static RESOURCE_SUMMARY: Definition = Definition::object(
     "com.github.karmada-io.karmada.pkg.apis.cluster.v1alpha1.ResourceSummary",
     "What the nodes of a cluster have, and what of it is taken.",
     &[
-        Field::optional("allocatable", AMOUNTS, "What can be used, by resource."),
+        Field::optional("allocatable", AMOUNTS, "What can be used, by resource.")
+            .called("v1.ResourceList"),
         Field::optional(
             "allocatableModelings",
             Type::List(&List::of(Type::Named(&ALLOCATABLE_MODELING))),
             "How many nodes there are of each grade.",
         ),
-        Field::optional("allocated", AMOUNTS, "What is used, by resource."),
+        Field::optional("allocated", AMOUNTS, "What is used, by resource.")
+            .called("v1.ResourceList"),
         Field::optional(
             "allocating",
             AMOUNTS,
             "What waits to be placed, by resource.",
-        ),
+        )
+        .called("v1.ResourceList"),
     ],
 );
 
@@ -107,8 +110,9 @@ static ALLOCATABLE_MODELING: Definition = Definition::object(
             "grade",
             Type::Int32,
             "The grade, one of spec.resourceModels.",
-        ),
-        Field::required("count", Type::Int32, "How many."),
+        )
+        .called("uint"),
+        Field::required("count", Type::Int32, "How many.").called("int"),
     ],
 );
 

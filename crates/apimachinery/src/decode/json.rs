@@ -1,12 +1,18 @@
-//! JSON to a value, noting unknown and duplicate fields in the order in which they stand, with Go's
-//! texts for syntax errors.
+//! JSON to a value, noting unknown and duplicate fields and values of another type in the order in
+//! which they stand, with Go's texts for syntax errors.
 
 use std::fmt::{self, Write};
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value, error::Category};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value, error::Category, value::RawValue};
 
-use super::{Parsed, SyntaxError};
+use super::{
+    Parsed, SyntaxError,
+    misfit::{self, Misfits},
+};
 use crate::{definition::Type, go};
 
 /// Most faults that are told of one body.
@@ -19,6 +25,7 @@ pub(super) fn parse(body: &[u8], ty: Type) -> Result<Parsed, SyntaxError> {
     let reading = Reading {
         place: &mut place,
         ty: Some(ty),
+        go: None,
     };
     let value = reading.deserialize(&mut deserializer).and_then(|value| {
         deserializer.end()?;
@@ -28,6 +35,7 @@ pub(super) fn parse(body: &[u8], ty: Type) -> Result<Parsed, SyntaxError> {
     Ok(Parsed {
         value,
         faults: place.faults,
+        misfit: place.misfits.first,
     })
 }
 
@@ -37,6 +45,7 @@ struct Place {
     /// The path, as Go writes it: `spec.taints[0].key`.
     path: String,
     faults: Vec<String>,
+    misfits: Misfits,
 }
 
 /// A value that is being read.
@@ -44,6 +53,8 @@ struct Reading<'p> {
     place: &'p mut Place,
     /// Its type; nothing within a field that is not known, of which nothing more is told.
     ty: Option<Type>,
+    /// What Go calls the type, if that is a name of its own.
+    go: Option<&'static str>,
 }
 
 /// What Go says of `body`, of which serde says `error`.
@@ -104,11 +115,45 @@ impl Place {
 
 // === impl Reading ===
 
+impl Reading<'_> {
+    /// Notes a value that is `found`, as Go calls it, where that is not of the type.
+    fn check(&mut self, found: &str) {
+        if let Some(ty) = self.ty
+            && !misfit::fits(ty, found)
+        {
+            self.place.misfits.note(found, ty, self.go);
+            self.ty = None;
+        }
+    }
+
+    /// The number in `text`, which is JSON, if it is one that the type can hold.
+    fn number<E: Error>(&mut self, text: &str) -> Result<Value, E> {
+        let value: Value = serde_json::from_str(text).map_err(E::custom)?;
+        match (&value, self.ty) {
+            (Value::Number(_), Some(ty)) if !misfit::holds(ty, self.go, text) => {
+                let found = format!("number {text}");
+                self.place.misfits.note(&found, ty, self.go);
+            }
+            (Value::Null | Value::Number(_), _) => {}
+            (Value::Array(_) | Value::Bool(_) | Value::Object(_) | Value::String(_), _) => {
+                self.check(go::json_type(&value));
+            }
+        }
+        Ok(value)
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Reading<'_> {
     type Value = Value;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Value, D::Error> {
+        match self.ty {
+            // What does not fit is told as it was written.
+            Some(Type::Int32 | Type::Int64) => {
+                self.number(<&RawValue>::deserialize(deserializer)?.get())
+            }
+            Some(_) | None => deserializer.deserialize_any(self),
+        }
     }
 }
 
@@ -119,27 +164,33 @@ impl<'de> Visitor<'de> for Reading<'_> {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+    fn visit_bool<E>(mut self, value: bool) -> Result<Value, E> {
+        self.check("bool");
         Ok(Value::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+    fn visit_i64<E>(mut self, value: i64) -> Result<Value, E> {
+        self.check("number");
         Ok(value.into())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E>(mut self, value: u64) -> Result<Value, E> {
+        self.check("number");
         Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E>(mut self, value: f64) -> Result<Value, E> {
+        self.check("number");
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E>(mut self, value: &str) -> Result<Value, E> {
+        self.check("string");
         Ok(value.into())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E>(mut self, value: String) -> Result<Value, E> {
+        self.check("string");
         Ok(value.into())
     }
 
@@ -147,7 +198,8 @@ impl<'de> Visitor<'de> for Reading<'_> {
         Ok(Value::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
+        self.check("array");
         let mut list = Vec::new();
         let end = self.place.path.len();
         loop {
@@ -155,6 +207,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
             let item = items.next_element_seed(Reading {
                 place: &mut *self.place,
                 ty: self.ty.map(Type::item),
+                go: None,
             })?;
             self.place.path.truncate(end);
             match item {
@@ -164,7 +217,8 @@ impl<'de> Visitor<'de> for Reading<'_> {
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Value, A::Error> {
+        self.check("object");
         let mut map = Map::new();
         let end = self.place.path.len();
         while let Some(name) = fields.next_key::<String>()? {
@@ -178,10 +232,14 @@ impl<'de> Visitor<'de> for Reading<'_> {
             } else if self.ty.is_some() && map.contains_key(&name) {
                 self.place.note("duplicate");
             }
+            let field = self.ty.and_then(|ty| ty.field(&name));
+            let outside = self.place.misfits.enter(self.ty, field);
             let value = fields.next_value_seed(Reading {
                 place: &mut *self.place,
                 ty,
+                go: field.and_then(|field| field.go),
             })?;
+            self.place.misfits.leave(outside);
             map.insert(name, value);
             self.place.path.truncate(end);
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Decoded, Expected, decode, decode_value, json};
 use crate::{
-    definition::{Definition, Field, List, OBJECT_META, Type},
+    definition::{Definition, Field, List, OBJECT_META, TIME, Type},
     negotiation::Input,
     options::FieldValidation,
     schema::GroupVersion,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 static THING: Definition = Definition::object(
-    "Thing",
+    "example.v1.Thing",
     "",
     &[
         Field::optional("apiVersion", Type::String, ""),
@@ -24,16 +24,23 @@ static THING: Definition = Definition::object(
 );
 
 static SPEC: Definition = Definition::object(
-    "Spec",
+    "example.v1.Spec",
     "",
     &[
-        Field::optional("syncMode", Type::String, ""),
+        Field::optional("syncMode", Type::String, "").called("v1.Mode"),
         Field::optional("taints", Type::List(&List::of(Type::Named(&TAINT))), ""),
+        Field::optional("notes", Type::Map(&Type::String), ""),
+        Field::optional("since", Type::Named(&TIME), ""),
+        Field::optional("grade", Type::Int32, "").called("uint"),
+        Field::optional("count", Type::Int32, ""),
     ],
 );
 
-static TAINT: Definition =
-    Definition::object("Taint", "", &[Field::optional("key", Type::String, "")]);
+static TAINT: Definition = Definition::object(
+    "example.v1.Taint",
+    "",
+    &[Field::optional("key", Type::String, "")],
+);
 
 const CLUSTER: Expected<'_> = Expected {
     group_version: GroupVersion {
@@ -83,15 +90,41 @@ fn bodies_that_cannot_be_read_are_told_as_recorded() {
 fn objects_of_other_kinds_are_refused() {
     check_refused(
         r#"{"kind":"Pod","apiVersion":"v1"}"#,
-        "the API version in the data (v1) does not match the expected API version \
-         (cluster.karmada.io/v1alpha1)",
+        "Pod in version \"v1\" cannot be handled as a Cluster: no kind \"Pod\" is registered for \
+         version \"v1\" in scheme \"cluster.karmada.io\"",
     );
     check_refused(
         r#"{"kind":"Pod"}"#,
         "Pod in version \"v1alpha1\" cannot be handled as a Cluster: no kind \"Pod\" is registered \
          for version \"cluster.karmada.io/v1alpha1\" in scheme \"cluster.karmada.io\"",
     );
-    assert!(read("{}", FieldValidation::Strict).is_ok());
+    let unrecognized = "the object provided is unrecognized (must be of type Cluster):";
+    check_refused(
+        r#"{"apiVersion":"a/b/c"}"#,
+        &format!(
+            "{unrecognized} unexpected GroupVersion string: a/b/c ({{\"apiVersion\":\"a/b/c\"}})"
+        ),
+    );
+    let parse = "couldn't get version/kind; json parse error: json: cannot unmarshal";
+    check_refused(
+        r#"{"kind":5}"#,
+        &format!(
+            "{unrecognized} {parse} number into Go struct field .kind of type string ({{\"kind\":5}})"
+        ),
+    );
+    check_refused(
+        "[]",
+        &format!(
+            "{unrecognized} {parse} array into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} (5b5d)"
+        ),
+    );
+    for nothing in ["{}", "null", r#"{"kind":null,"apiVersion":""}"#] {
+        assert_eq!(
+            read(nothing, FieldValidation::Strict).unwrap().warnings,
+            [""; 0]
+        );
+    }
 }
 
 #[test]
@@ -133,29 +166,11 @@ fn a_hundred_faults_are_told() {
 
 #[test]
 fn yaml_is_read_as_go_reads_it() {
-    let body = "kind: Cluster\nspec:\n  syncMode: Push\n  taints: [{key: \"0777\"}, {key: 0777}]\n";
-    let got: Decoded = decode(
-        body.as_bytes(),
-        Input::Yaml,
-        &CLUSTER,
-        FieldValidation::Strict,
-    )
-    .unwrap();
+    let body = "kind: Cluster\nspec:\n  taints: [{key: \"0777\"}, {key: 0777}]\n";
     assert_eq!(
-        got.object,
-        json!({"kind": "Cluster", "spec": {"syncMode": "Push",
-        "taints": [{"key": "0777"}, {"key": 511}]}})
+        decode_value(body.as_bytes(), Input::Yaml),
+        Ok(json!({"kind": "Cluster", "spec": {"taints": [{"key": "0777"}, {"key": 511}]}}))
     );
-    let twice = "kind: Cluster\nspec: {syncMode: a, syncMode: b}\n";
-    let got: Decoded = decode(
-        twice.as_bytes(),
-        Input::Yaml,
-        &CLUSTER,
-        FieldValidation::Warn,
-    )
-    .unwrap();
-    assert_eq!(got.warnings.len(), 1);
-    assert_eq!(got.object["spec"]["syncMode"], "b");
     let status =
         decode::<Value>(b"a: [", Input::Yaml, &CLUSTER, FieldValidation::Warn).unwrap_err();
     assert!(
@@ -163,6 +178,117 @@ fn yaml_is_read_as_go_reads_it() {
         "{}",
         status.message
     );
+}
+
+#[test]
+fn every_key_of_yaml_that_is_there_twice_is_told() {
+    let body = "kind: Cluster\nmetadata:\n  labels: {1: a, 1: b, '1': c, yes: d}\n  labels:\n    x: a\n\
+                \x20   x: b\nspec: {syncMode: a, nope: 1, syncMode: b}\nkind: Cluster\n---\nkind: Pod\n";
+    let lines = [
+        "line 3: key 1 already set in map",
+        "line 6: key \"x\" already set in map",
+        "line 4: key \"labels\" already set in map",
+        "line 7: key \"syncMode\" already set in map",
+        "line 8: key \"kind\" already set in map",
+    ];
+    let unknown = "unknown field \"spec.nope\"";
+    let read = |validation| decode(body.as_bytes(), Input::Yaml, &CLUSTER, validation);
+    let warned: Decoded = read(FieldValidation::Warn).unwrap();
+    assert_eq!(warned.warnings, [&lines[..], &[unknown]].concat());
+    assert_eq!(warned.object["spec"]["syncMode"], "b");
+    assert_eq!(warned.object["metadata"]["labels"], json!({"x": "b"}));
+    let refused: Result<Decoded, Status> = read(FieldValidation::Strict);
+    let want = format!(
+        "Cluster in version \"v1alpha1\" cannot be handled as a Cluster: strict decoding error: \
+         yaml: unmarshal errors:\n  {}, {unknown}",
+        lines.join("\n  ")
+    );
+    assert_eq!(refused.unwrap_err().message, want);
+}
+
+#[track_caller]
+fn check_misfit(spec: &str, want: &str) {
+    let told =
+        "Cluster in version \"v1alpha1\" cannot be handled as a Cluster: json: cannot unmarshal";
+    let body = format!("{{\"nope\":1,\"spec\":{spec}}}");
+    check_refused(&body, &format!("{told} {want}"));
+    let yaml = decode::<Value>(
+        body.as_bytes(),
+        Input::Yaml,
+        &CLUSTER,
+        FieldValidation::Warn,
+    );
+    assert_eq!(yaml.unwrap_err().message, format!("{told} {want}"));
+}
+
+#[test]
+fn values_of_another_type_are_told_in_gos_words() {
+    check_misfit(
+        "5",
+        "number into Go struct field Thing.spec of type v1.Spec",
+    );
+    check_misfit(
+        "[5]",
+        "array into Go struct field Thing.spec of type v1.Spec",
+    );
+    check_misfit(
+        "{\"syncMode\":true}",
+        "bool into Go struct field Spec.spec.syncMode of type v1.Mode",
+    );
+    check_misfit(
+        "{\"taints\":{}}",
+        "object into Go struct field Spec.spec.taints of type []v1.Taint",
+    );
+    check_misfit(
+        "{\"taints\":[null,5]}",
+        "number into Go struct field Spec.spec.taints of type v1.Taint",
+    );
+    check_misfit(
+        "{\"taints\":[{\"key\":{\"x\":1}}]}",
+        "object into Go struct field Taint.spec.taints.key of type string",
+    );
+    check_misfit(
+        "{\"notes\":{\"x\":1}}",
+        "number into Go struct field Spec.spec.notes of type string",
+    );
+    check_misfit(
+        "{\"notes\":\"x\"}",
+        "string into Go struct field Spec.spec.notes of type map[string]string",
+    );
+    check_misfit(
+        "{\"since\":5}",
+        "number into Go struct field Spec.spec.since of type string",
+    );
+    check_misfit(
+        "{\"grade\":-1}",
+        "number -1 into Go struct field Spec.spec.grade of type uint",
+    );
+    check_misfit(
+        "{\"grade\":\"x\"}",
+        "string into Go struct field Spec.spec.grade of type uint",
+    );
+    check_misfit(
+        "{\"count\":3000000000}",
+        "number 3000000000 into Go struct field Spec.spec.count of type int32",
+    );
+    check_misfit(
+        "{\"count\":1.5}",
+        "number 1.5 into Go struct field Spec.spec.count of type int32",
+    );
+    // The first alone, and what is after it is read on.
+    check_misfit(
+        "{\"count\":{},\"grade\":{}}",
+        "object into Go struct field Spec.spec.count of type int32",
+    );
+}
+
+#[test]
+fn nulls_are_of_every_type() {
+    let fields = ["taints", "syncMode", "notes", "since", "grade", "count"];
+    for field in fields {
+        let body = format!("{{\"spec\":{{\"{field}\":null}}}}");
+        assert!(read(&body, FieldValidation::Strict).is_ok(), "{field}");
+    }
 }
 
 proptest! {

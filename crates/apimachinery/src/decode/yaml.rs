@@ -1,30 +1,38 @@
-//! YAML to a value, read as Go's YAML 1.1 reader reads it.
+//! YAML to a value, read as Go's YAML 1.1 reader reads it, with the texts of keys that stand in a
+//! map twice.
 
-use serde_json::Value;
-use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
+use std::{collections::BTreeSet, fmt};
 
-use super::{Parsed, SyntaxError};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Options, Spanned};
+
+use super::SyntaxError;
 use crate::go;
 
-/// Reads `body`, of which the first document counts.
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, SyntaxError> {
-    let syntax = |error: Error| SyntaxError(first_line(&error));
-    let value: Value =
-        serde_saphyr::from_slice_with_options(body, options(DuplicateKeyPolicy::LastWins))
-            .map_err(syntax)?;
-    // A second reading stops at the first field that is there twice.
-    let strict: Result<Value, Error> =
-        serde_saphyr::from_slice_with_options(body, options(DuplicateKeyPolicy::Error));
-    let duplicates = strict.err().map(|error| duplicate(&error));
-    Ok(Parsed {
-        value,
-        faults: duplicates.into_iter().collect(),
-    })
+/// Reads `body`, of which the first document counts, and of keys that are there twice the last;
+/// the others are told.
+pub(super) fn parse(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxError> {
+    let (mut value, mut duplicates) = (None, Vec::new());
+    let ended =
+        serde_saphyr::with_deserializer_from_slice_with_options(body, options(), |deserializer| {
+            let reading = Reading {
+                duplicates: &mut duplicates,
+            };
+            value = Some(reading.deserialize(deserializer)?);
+            Ok(())
+        });
+    match (value, ended) {
+        // Whatever comes after the first document.
+        (Some(value), _) => Ok((value, duplicates)),
+        (None, Err(error)) => Err(SyntaxError(first_line(&error))),
+        (None, Ok(())) => Ok((Value::Null, duplicates)),
+    }
 }
 
-fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
+fn options() -> Options {
     serde_saphyr::options! {
-        duplicate_keys: duplicate_keys,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
         legacy_octal_numbers: true,
     }
 }
@@ -39,15 +47,98 @@ fn first_line(error: &Error) -> String {
         .to_owned()
 }
 
-/// What Go says of a field that is there twice.
-fn duplicate(error: &Error) -> String {
-    if let Error::DuplicateMappingKey {
-        key: Some(key),
-        location,
-    } = error.without_snippet()
-    {
-        let key = go::quote(key);
-        return format!("line {}: key {key} already set in map", location.line());
+/// A value that is being read.
+struct Reading<'d> {
+    /// What Go says of fields that are there twice.
+    duplicates: &'d mut Vec<String>,
+}
+
+// === impl Reading ===
+
+impl<'de> DeserializeSeed<'de> for Reading<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
-    first_line(error)
+}
+
+impl<'de> Visitor<'de> for Reading<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value that JSON has")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Reading {
+            duplicates: &mut *self.duplicates,
+        })? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        let mut seen = BTreeSet::new();
+        while let Some(key) = fields.next_key::<Spanned<Value>>()? {
+            let value = fields.next_value_seed(Reading {
+                duplicates: &mut *self.duplicates,
+            })?;
+            let (name, shown) = match &key.value {
+                Value::String(text) => (text.clone(), go::quote(text)),
+                Value::Bool(_) | Value::Number(_) => (key.value.to_string(), key.value.to_string()),
+                Value::Null | Value::Array(_) | Value::Object(_) => {
+                    let found = go::type_name(&key.value);
+                    let error = format!("unsupported map key of type: {found}");
+                    return Err(A::Error::custom(error));
+                }
+            };
+            if !seen.insert(shown.clone()) {
+                let line = key.defined.line();
+                self.duplicates
+                    .push(format!("line {line}: key {shown} already set in map"));
+            }
+            map.insert(name, value);
+        }
+        Ok(Value::Object(map))
+    }
 }

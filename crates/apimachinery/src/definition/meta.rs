@@ -89,7 +89,8 @@ pub static OBJECT_META: Definition = Definition::object(
             "uid",
             Type::String,
             "Tells this object from any other that ever had its name. Set by the server.",
-        ),
+        )
+        .called("types.UID"),
     ],
 );
 
@@ -159,7 +160,7 @@ pub static OWNER_REFERENCE: Definition = Definition {
         ),
         Field::required("kind", Type::String, "Kind of the owner."),
         Field::required("name", Type::String, "Name of the owner."),
-        Field::required("uid", Type::String, "UID of the owner."),
+        Field::required("uid", Type::String, "UID of the owner.").called("types.UID"),
     ]),
     kinds: &[],
 };
@@ -185,7 +186,8 @@ pub static MANAGED_FIELDS_ENTRY: Definition = Definition::object(
             "operation",
             Type::String,
             "How they were set: Apply or Update.",
-        ),
+        )
+        .called("v1.ManagedFieldsOperationType"),
         Field::optional(
             "subresource",
             Type::String,
@@ -217,7 +219,8 @@ pub static CONDITION: Definition = Definition::object(
             Type::String,
             "Which aspect it is about, in CamelCase.",
         ),
-        Field::required("status", Type::String, "True, False or Unknown."),
+        Field::required("status", Type::String, "True, False or Unknown.")
+            .called("v1.ConditionStatus"),
         Field::optional(
             "observedGeneration",
             Type::Int64,

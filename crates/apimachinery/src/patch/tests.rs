@@ -5,27 +5,41 @@ use serde_json::{Value, json};
 
 use super::{ObjectPatch, PatchType};
 use crate::{
-    decode::Decoded,
+    decode::{Decoded, Expected},
     definition::{Definition, Field, List, Type},
     options::FieldValidation,
+    schema::GroupVersion,
     status::Status,
 };
 
 static THING: Definition = Definition::object(
-    "Thing",
+    "dev.example.v1.Thing",
     "",
     &[
+        Field::optional("apiVersion", Type::String, ""),
+        Field::optional("kind", Type::String, ""),
+        Field::optional("n", Type::Int32, "").called("uint"),
+        Field::optional("s", Type::String, "").called("v1.Text"),
         Field::optional("a", Type::Any, ""),
         Field::optional("l", Type::List(&List::of(Type::Any)), ""),
     ],
 );
+
+const EXPECTED: Expected<'_> = Expected {
+    group_version: GroupVersion {
+        group: "example.dev",
+        version: "v1",
+    },
+    kind: "Thing",
+    definition: &THING,
+};
 
 const ALL: [PatchType; 3] = [PatchType::Json, PatchType::Merge, PatchType::Strategic];
 const REJECTED: &str = "the server rejected our request due to an error in our request";
 
 fn apply(kind: PatchType, patch: &str, validation: FieldValidation) -> Result<Decoded, Status> {
     let patch = ObjectPatch::parse(kind, patch.as_bytes(), validation);
-    patch.apply(json!({"a": {"b": 1}, "l": [1, 2]}), &THING)
+    patch.apply(&json!({"a": {"b": 1}, "l": [1, 2]}), &EXPECTED)
 }
 
 #[track_caller]
@@ -177,4 +191,91 @@ fn the_form_is_named_exactly() {
         listed
     );
     assert_eq!(refused("text/plain, application/merge-patch+json"), listed);
+}
+
+#[test]
+fn a_patch_makes_no_object_of_another_kind() {
+    let shown = |fields: &str| {
+        let text = format!("{{\"a\":{{\"b\":1}},{fields},\"l\":[1,2]}}");
+        format!(
+            " \"\" is invalid: patch: Invalid value: {}: ",
+            crate::go::quote(&text)
+        )
+    };
+    let check_kind = |merge: &str, json: &str, fields: &str, error: &str| {
+        let message = format!("{}{error}", shown(fields));
+        check_refused(PatchType::Merge, merge, 422, &message);
+        check_refused(PatchType::Json, json, 422, &message);
+    };
+    check_kind(
+        r#"{"kind":"Pod"}"#,
+        r#"[{"op":"add","path":"/kind","value":"Pod"}]"#,
+        r#""kind":"Pod""#,
+        "no kind \"Pod\" is registered for version \"example.dev/v1\" in scheme \"example.dev\"",
+    );
+    check_kind(
+        r#"{"kind":5}"#,
+        r#"[{"op":"add","path":"/kind","value":5}]"#,
+        r#""kind":5"#,
+        "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct \
+         field .kind of type string",
+    );
+    let version = r#"{"apiVersion":"a/b/c"}"#;
+    let error = "unexpected GroupVersion string: a/b/c";
+    let text = r#"{"a":{"b":1},"apiVersion":"a/b/c","l":[1,2]}"#;
+    let text = crate::go::quote(text);
+    let message = format!(" \"\" is invalid: patch: Invalid value: {text}: {error}");
+    check_refused(PatchType::Merge, version, 422, &message);
+    // A strategic merge does not read what it makes.
+    check(
+        PatchType::Strategic,
+        r#"{"kind":"Pod"}"#,
+        json!({"a": {"b": 1}, "l": [1, 2], "kind": "Pod"}),
+    );
+}
+
+#[track_caller]
+fn check_misfit(patch: &str, merged: &str, restored: &str) {
+    let status = apply(PatchType::Merge, patch, FieldValidation::Warn).unwrap_err();
+    assert!(
+        status.message.ends_with(&format!(": {merged}")),
+        "{}",
+        status.message
+    );
+    let status = apply(PatchType::Strategic, patch, FieldValidation::Warn).unwrap_err();
+    assert!(
+        status.message.ends_with(&format!(": {restored}")),
+        "{}",
+        status.message
+    );
+}
+
+#[test]
+fn what_becomes_of_a_patch_is_of_its_type() {
+    let into = "into Go struct field Thing";
+    check_misfit(
+        r#"{"s":5}"#,
+        &format!("json: cannot unmarshal number {into}.s of type v1.Text"),
+        "cannot convert int64 to v1.Text",
+    );
+    check_misfit(
+        r#"{"s":{}}"#,
+        &format!("json: cannot unmarshal object {into}.s of type v1.Text"),
+        "unrecognized type: string",
+    );
+    check_misfit(
+        r#"{"n":1.5}"#,
+        &format!("json: cannot unmarshal number 1.5 {into}.n of type uint"),
+        "cannot convert float64 to uint",
+    );
+    check_misfit(
+        r#"{"n":"x"}"#,
+        &format!("json: cannot unmarshal string {into}.n of type uint"),
+        "unrecognized type: uint",
+    );
+    check_misfit(
+        r#"{"l":"x"}"#,
+        &format!("json: cannot unmarshal string {into}.l of type []interface {{}}"),
+        "cannot restore slice from string",
+    );
 }

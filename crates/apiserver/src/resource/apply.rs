@@ -41,13 +41,12 @@ impl<S: Strategy> Resource<S> {
             options: &options,
             may_create: &may_create,
         };
-        let applied = self.registry.apply(&name, part, &wanted).await?;
-        let (code, object) = match applied {
+        let applied = self.registry.apply(&name, part, &wanted).await;
+        let written = applied.map(|applied| match applied {
             ApplyOutcome::Created(object) => (StatusCode::CREATED, object),
             ApplyOutcome::Updated(object) => (StatusCode::OK, object),
-        };
-        let response = self.show_object(code, &object, shown)?;
+        });
         let warnings = configuration.warnings().to_vec();
-        Ok(self.warn(response, part, &object, warnings))
+        self.written(written, part, shown, warnings)
     }
 }

@@ -1,5 +1,7 @@
 //! Create, update, patch and delete.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fleetgate_apimachinery::{
     decode::{decode, decode_value},
@@ -30,9 +32,9 @@ impl<S: Strategy> Resource<S> {
         options.field_manager = manager_name(&options.field_manager, asked.user_agent());
         let body = body::read(asked.into_body()).await?;
         let decoded = decode(&body, input, &self.expected(), options.field_validation)?;
-        let created = self.registry.create(decoded.object, &options).await?;
-        let response = self.show_object(StatusCode::CREATED, &created, shown)?;
-        Ok(self.warn(response, Part::Main, &created, decoded.warnings))
+        let created = self.registry.create(decoded.object, &options).await;
+        let created = created.map(|object| (StatusCode::CREATED, object));
+        self.written(created, Part::Main, shown, decoded.warnings)
     }
 
     pub(super) async fn update(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
@@ -45,9 +47,9 @@ impl<S: Strategy> Resource<S> {
         let body = body::read(asked.into_body()).await?;
         let decoded = decode(&body, input, &self.expected(), options.field_validation)?;
         let change = Change::Replace(decoded.object);
-        let updated = self.registry.update(&name, part, change, &options).await?;
-        let response = self.show_object(StatusCode::OK, &updated, shown)?;
-        Ok(self.warn(response, part, &updated, decoded.warnings))
+        let updated = self.registry.update(&name, part, change, &options).await;
+        let updated = updated.map(|object| (StatusCode::OK, object));
+        self.written(updated, part, shown, decoded.warnings)
     }
 
     pub(super) async fn patch(&self, asked: Asked, part: Part) -> Result<Response<Body>, Failure> {
@@ -63,16 +65,15 @@ impl<S: Strategy> Resource<S> {
         let body = body::read(asked.into_body()).await?;
         let patch = ObjectPatch::parse(kind, &body, options.field_validation);
         let mut warnings = Vec::new();
-        let definition = self.registry.strategy().definition();
+        let expected = self.expected();
         let change = Change::with(|current| {
-            let value = serde_json::to_value(current.object()).map_err(Status::internal)?;
-            let patched = patch.apply(value, definition)?;
+            let patched = patch.apply(current.object(), &expected)?;
             warnings = patched.warnings;
             Ok(patched.object)
         });
-        let patched = self.registry.update(&name, part, change, &options).await?;
-        let response = self.show_object(StatusCode::OK, &patched, shown)?;
-        Ok(self.warn(response, part, &patched, warnings))
+        let patched = self.registry.update(&name, part, change, &options).await;
+        let patched = patched.map(|object| (StatusCode::OK, object));
+        self.written(patched, part, shown, warnings)
     }
 
     pub(super) async fn delete(&self, asked: Asked) -> Result<Response<Body>, Failure> {
@@ -103,22 +104,30 @@ impl<S: Strategy> Resource<S> {
         Ok(self.show_list(deleted, shown)?)
     }
 
-    /// `response` to a write that made `written`, with the warnings `texts` that its body gave rise
-    /// to and those of the kind.
-    pub(super) fn warn(
+    /// The answer to a write, with the `warnings` that its body gave rise to, whether it was done or
+    /// not, and with those of the kind if it was.
+    pub(super) fn written(
         &self,
-        mut response: Response<Body>,
+        outcome: Result<(StatusCode, Arc<Stored<S::Object>>), Status>,
         part: Part,
-        written: &Stored<S::Object>,
-        mut texts: Vec<String>,
-    ) -> Response<Body> {
-        match part {
-            Part::Main => texts.extend(self.registry.strategy().warnings(written.object())),
-            // Controllers write it over and over, and can change nothing of the rest.
-            Part::Status => {}
+        shown: Shown,
+        mut warnings: Vec<String>,
+    ) -> Result<Response<Body>, Failure> {
+        let response = outcome.and_then(|(code, object)| {
+            match part {
+                Part::Main => warnings.extend(self.registry.strategy().warnings(object.object())),
+                // Controllers write it over and over, and can change nothing of the rest.
+                Part::Status => {}
+            }
+            self.show_object(code, &object, shown)
+        });
+        match response {
+            Ok(mut response) => {
+                warning::add(response.headers_mut(), &warnings);
+                Ok(response)
+            }
+            Err(status) => Err(Failure::Warned(status, warnings)),
         }
-        warning::add(response.headers_mut(), &texts);
-        response
     }
 }
 

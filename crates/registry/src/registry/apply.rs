@@ -10,7 +10,11 @@ use fleetgate_apimachinery::{
 };
 use futures::future::BoxFuture;
 
-use super::{Part, Registry, metadata, ownership::value, update::MAX_ATTEMPTS};
+use super::{
+    Part, Registry, metadata,
+    ownership::value,
+    update::{MAX_ATTEMPTS, check_name, version_number},
+};
 use crate::{Object, Stored, Strategy};
 
 /// What an apply came to.
@@ -132,7 +136,8 @@ impl<S: Strategy> Registry<S> {
             );
             return Err(Status::conflict(names.group_resource(), name, &why));
         }
-        super::update::check_name(name, &metadata.name)?;
+        check_name(name, &metadata.name)?;
+        version_number(&metadata.resource_version)?;
         Ok(object)
     }
 

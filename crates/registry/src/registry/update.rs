@@ -6,6 +6,7 @@ use fleetgate_apimachinery::{
     field::FieldError,
     meta::{ObjectMeta, Time},
     options::{DryRun, UpdateOptions},
+    query::parse_uint,
     status::Status,
     validation::{validate_object_meta, validate_object_meta_update},
 };
@@ -175,8 +176,8 @@ impl<S: Strategy> Registry<S> {
         is: &ObjectMeta,
     ) -> Result<(), Status> {
         check_name(name, &wanted.name)?;
-        let version = wanted.resource_version.as_str();
-        if !matches!(version, "" | "0") && version != is.resource_version {
+        let version = version_number(&wanted.resource_version)?;
+        if version != 0 && wanted.resource_version != is.resource_version {
             let resource = self.strategy.names().group_resource();
             return Err(Status::modified(resource, name));
         }
@@ -281,6 +282,15 @@ impl<S: Strategy> Registry<S> {
                 errors,
             )),
         }
+    }
+}
+
+/// The number of a resource version; 0 is none. What is no number is no fault of the caller, as
+/// Kubernetes tells it.
+pub(super) fn version_number(version: &str) -> Result<u64, Status> {
+    match version {
+        "" => Ok(0),
+        version => parse_uint(version).map_err(|error| Status::failure(500, "", error.to_string())),
     }
 }
 

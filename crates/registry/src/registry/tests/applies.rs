@@ -90,6 +90,16 @@ fn check_refused(outcome: Result<ApplyOutcome<Cluster>, Status>, code: u16, mess
 }
 
 #[tokio::test]
+async fn an_applied_resource_version_is_a_number() {
+    let fixture = Fixture::new().await;
+    let wanted = json!({"metadata": {"resourceVersion": "x"}});
+    let message = "strconv.ParseUint: parsing \"x\": invalid syntax";
+    check_refused(apply(&fixture, wanted.clone(), "m").await, 500, message);
+    created(apply(&fixture, json!({}), "m").await);
+    check_refused(apply(&fixture, wanted, "m").await, 500, message);
+}
+
+#[tokio::test]
 async fn an_apply_creates_then_updates_and_then_changes_nothing() {
     let fixture = Fixture::new().await;
     let wanted = json!({"spec": {"provider": "p"}, "status": {"kubernetesVersion": "v1"}});

@@ -128,6 +128,27 @@ async fn a_new_cluster_has_no_resource_version() {
 }
 
 #[tokio::test]
+async fn a_resource_version_of_a_new_cluster_that_is_none_or_only_tried_does_not_matter() {
+    let fixture = Fixture::new().await;
+    let tried = only_tried();
+    for (version, options) in [
+        ("7", &tried),
+        ("x", &tried),
+        ("0", &written_by("test")),
+        ("x", &written_by("test")),
+    ] {
+        let name = format!("c{version}{}", options.field_manager);
+        let mut object = cluster(&name);
+        object.metadata.resource_version = version.to_owned();
+        fixture
+            .registry()
+            .create(object, options)
+            .await
+            .expect("it is not looked at");
+    }
+}
+
+#[tokio::test]
 async fn who_writes_reads_it_from_memory_at_once() {
     let fixture = Fixture::new().await;
     let any = GetOptions {

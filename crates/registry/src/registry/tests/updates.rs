@@ -116,6 +116,31 @@ async fn an_update_of_another_state_is_refused() {
 }
 
 #[tokio::test]
+async fn a_resource_version_is_a_number() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    for (version, why) in [
+        ("x", "invalid syntax"),
+        ("-1", "invalid syntax"),
+        ("99999999999999999999", "value out of range"),
+    ] {
+        let message = format!("strconv.ParseUint: parsing \"{version}\": {why}");
+        let mut object = cluster("a");
+        object.metadata.resource_version = version.to_owned();
+        let refused = put(&fixture, "a", object).await.expect_err("no number");
+        assert_eq!(
+            (refused.code, refused.message.as_str(), &*refused.reason),
+            (500, message.as_str(), "")
+        );
+    }
+    let mut object = cluster("a");
+    object.metadata.resource_version = "0".to_owned();
+    put(&fixture, "a", object)
+        .await
+        .expect("any version will do");
+}
+
+#[tokio::test]
 async fn an_update_of_another_object_is_refused() {
     let fixture = Fixture::new().await;
     let created = fixture.create("a").await;

@@ -1,0 +1,89 @@
+//! What is warned of, whatever becomes of a write.
+
+use http::header::WARNING;
+
+use crate::testing::{Answered, CLUSTERS, Fixture};
+
+const UNKNOWN: &str = r#"299 - "unknown field \"nope\"""#;
+
+#[track_caller]
+fn check(got: &Answered, code: u16, want: &[&str]) {
+    let warnings = got.headers.get_all(WARNING).iter();
+    let warnings: Vec<_> = warnings
+        .map(|value| value.to_str().expect("text"))
+        .collect();
+    assert_eq!(
+        (got.code.as_u16(), warnings.as_slice()),
+        (code, want),
+        "{}",
+        got.text()
+    );
+}
+
+/// A cluster called `name` with an unknown field.
+fn unknown(name: &str, sync_mode: &str) -> String {
+    format!(
+        r#"{{"apiVersion":"cluster.karmada.io/v1alpha1","kind":"Cluster",
+        "metadata":{{"name":"{name}"}},"spec":{{"syncMode":"{sync_mode}"}},"nope":1}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_write_that_fails_warns_of_its_body_too() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let object = format!("{CLUSTERS}/a");
+    let merge = [("content-type", "application/merge-patch+json")];
+    check(
+        &fixture
+            .ask("POST", CLUSTERS, &[], unknown("b", "Bad"))
+            .await,
+        422,
+        &[UNKNOWN],
+    );
+    check(
+        &fixture
+            .ask("POST", CLUSTERS, &[], unknown("a", "Push"))
+            .await,
+        409,
+        &[UNKNOWN],
+    );
+    check(
+        &fixture.ask("PUT", &object, &[], unknown("a", "Bad")).await,
+        422,
+        &[UNKNOWN],
+    );
+    check(
+        &fixture.ask("PUT", &object, &[], unknown("b", "Push")).await,
+        400,
+        &[UNKNOWN],
+    );
+    let patch = r#"{"nope":1,"spec":{"syncMode":"Bad"}}"#;
+    check(
+        &fixture.ask("PATCH", &object, &merge, patch).await,
+        422,
+        &[UNKNOWN],
+    );
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_not_warned_of() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let object = format!("{CLUSTERS}/a");
+    let merge = [("content-type", "application/merge-patch+json")];
+    check(
+        &fixture
+            .ask("POST", CLUSTERS, &[], r#"{"nope":1,"spec":5}"#)
+            .await,
+        400,
+        &[],
+    );
+    check(
+        &fixture
+            .ask("PATCH", &object, &merge, r#"{"nope":1,"spec":5}"#)
+            .await,
+        422,
+        &[],
+    );
+}
