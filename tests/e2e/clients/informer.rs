@@ -188,12 +188,21 @@ async fn an_informer_misses_nothing(spec: ServerSpec, memory: Memory, first: Fir
     assert_none_missed(&informer, end);
 
     server.kill().await;
-    server.start_again().await;
-    if memory == Memory::Present {
-        create(&server, &cluster("informed-back", "informer", 0)).await;
-        informer.until("informed-back", "0").await;
+    match memory {
+        // All of it happens before the informer is back.
+        Memory::Past => {
+            informer.relay.down().await;
+            server.start_again().await;
+            change(&server, end).await;
+            informer.relay.up();
+        }
+        Memory::Present => {
+            server.start_again().await;
+            create(&server, &cluster("informed-back", "informer", 0)).await;
+            informer.until("informed-back", "0").await;
+            change(&server, end).await;
+        }
     }
-    change(&server, end).await;
     end += CHANGES;
     informer.until(&name(end - 1), &(end - 1).to_string()).await;
     assert_none_missed(&informer, end);
