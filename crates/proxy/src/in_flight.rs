@@ -5,7 +5,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use fleetgate_model::{Attributes, MASTERS};
+use fleetgate_apimachinery::request_info::RequestInfo;
+use fleetgate_model::MASTERS;
 use fleetgate_stack::{Body, GuardedBody};
 use futures::future::BoxFuture;
 use http::Response;
@@ -32,8 +33,9 @@ pub struct InFlightLayer {
 }
 
 /// Refuses requests beyond the limits at once, with 429: nothing waits here. What lasts is not
-/// counted, and members of `system:masters` are served in any case. A request is counted until its
-/// answer was read to the end.
+/// counted, and neither is what goes to a member, which has places of its own: to kube-apiserver
+/// every request for a `proxy` subresource lasts. Members of `system:masters` are served in any
+/// case. A request is counted until its answer was read to the end.
 #[derive(Clone, Debug)]
 pub struct InFlight<S> {
     limits: InFlightLayer,
@@ -68,8 +70,9 @@ impl InFlightLayer {
         }
     }
 
-    fn places(&self, asked: &Attributes) -> Option<&Places> {
-        if asked.long_running {
+    fn places(&self, info: &RequestInfo) -> Option<&Places> {
+        let asked = &info.attributes;
+        if asked.long_running || info.proxy.is_some() {
             return None;
         }
         match asked.verb.as_str() {
@@ -80,7 +83,7 @@ impl InFlightLayer {
 
     /// The place of `acting`, if it needs one and one is free.
     fn enter(&self, acting: &Acting) -> Result<Option<Place>, Error> {
-        let Some(places) = self.places(&acting.info().attributes) else {
+        let Some(places) = self.places(acting.info()) else {
             return Ok(None);
         };
         match places.take() {

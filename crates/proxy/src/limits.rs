@@ -12,12 +12,11 @@ use crate::{
     metrics::{Counted, PlaceMetrics},
 };
 
-/// Short requests at a time, where the cluster says nothing. With those that wait fewer than
-/// kube-apiserver serves in all of those that change something, so that one member cannot take all
-/// places of this server.
-const REQUESTS: u32 = 150;
+/// Short requests at a time, where the cluster says nothing: as many as kube-apiserver serves of
+/// those that read.
+const REQUESTS: u32 = 400;
 /// Short requests that wait.
-const QUEUED: u32 = 40;
+const QUEUED: u32 = 400;
 /// Watches and whatever else lasts.
 const WATCHES: u32 = 20_000;
 /// Upgrades.

@@ -1,7 +1,6 @@
 //! A caller with the right to may act as another; each part of that other is asked about.
 
 use fleetgate_model::{Attributes, User};
-use fleetgate_proxy::InFlightLimits;
 use fleetgate_stack::Body;
 use fleetgate_testkit::FakeMember;
 use futures::FutureExt;
@@ -61,12 +60,8 @@ async fn send_as(
 
 /// A world where the plain verb alone counts.
 fn plain() -> World {
-    let limits = InFlightLimits {
-        reading: 0,
-        mutating: 0,
-    };
     let answer = || Ok(Response::new(Body::full("done")));
-    World::narrow(limits, move |_| futures::future::ready(answer()).boxed())
+    World::plain(move |_| futures::future::ready(answer()).boxed())
 }
 
 fn is(asked: &Attributes, resource: &str, name: &str) -> bool {

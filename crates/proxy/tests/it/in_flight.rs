@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use fleetgate_model::{ToMember, UpstreamError};
-use fleetgate_proxy::InFlightLimits;
+use fleetgate_proxy::{Authorized, Error, InFlightLimits};
 use fleetgate_stack::Body;
 use futures::{FutureExt, future::BoxFuture};
 use http::{Method, Request, Response, StatusCode, header::AUTHORIZATION};
@@ -13,14 +12,16 @@ use tower::ServiceExt;
 
 use crate::support::{World, request, text};
 
-/// A member that says when a request has come and answers when told.
+const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
+
+/// A server that says when a request has come and answers when told.
 #[derive(Clone)]
 struct Slow {
     came: mpsc::UnboundedSender<()>,
     answer: Arc<Semaphore>,
 }
 
-/// A world with such a member, and limits of 2 and 1.
+/// A world with such a server, and limits.
 struct Busy {
     world: World,
     came: mpsc::UnboundedReceiver<()>,
@@ -31,10 +32,7 @@ struct Busy {
 // === impl Slow ===
 
 impl Slow {
-    fn answer(
-        self,
-        _: ToMember<Body>,
-    ) -> BoxFuture<'static, Result<Response<Body>, UpstreamError>> {
+    fn answer(self, _: Authorized) -> BoxFuture<'static, Result<Response<Body>, Error>> {
         async move {
             self.came.send(()).expect("the test waits");
             let permit = self.answer.acquire().await.expect("never closed");
@@ -56,7 +54,7 @@ impl Busy {
             answer: Arc::clone(&answer),
         };
         let limits = InFlightLimits { reading, mutating };
-        let world = World::narrow(limits, move |sent| slow.clone().answer(sent));
+        let world = World::limited(limits, move |asked| slow.clone().answer(asked));
         Self {
             world,
             came,
@@ -65,20 +63,20 @@ impl Busy {
         }
     }
 
-    /// Sends `request`, and returns when the member has it.
+    /// Sends `request`, and returns when it is being served.
     async fn send(&mut self, request: Request<Body>) -> tokio::task::JoinHandle<Response<Body>> {
         let answer = self.world.stack.clone().oneshot(request);
         let mut answer = self
             .tasks
             .spawn(answer.map(|answer| answer.expect("never fails")));
         tokio::select! {
-            came = self.came.recv() => came.expect("the member lives"),
+            came = self.came.recv() => came.expect("the server lives"),
             refused = &mut answer => panic!("{refused:?}"),
         }
         answer
     }
 
-    /// Sends `request`, which must not come to the member.
+    /// Sends `request`, which must not be served.
     async fn check_refused(&mut self, request: Request<Body>) {
         let answer = tokio::select! {
             answer = self.world.send(request) => answer,
@@ -99,8 +97,15 @@ impl Busy {
     }
 }
 
+/// A request for this server's own API, as jane.
+fn local(method: Method, path: &str) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header(AUTHORIZATION, "Bearer jane");
+    request.body(Body::empty()).expect("a request")
+}
+
 fn get() -> Request<Body> {
-    request(Method::GET, "/api/v1/pods")
+    local(Method::GET, CLUSTERS)
 }
 
 #[tokio::test]
@@ -126,27 +131,37 @@ async fn a_request_beyond_the_limit_is_refused_before_anybody_is_asked() {
 async fn reading_and_changing_are_counted_apart() {
     let mut busy = Busy::new(1, 1);
     let _reading = busy.send(get()).await;
-    let _mutating = busy.send(request(Method::POST, "/api/v1/pods")).await;
+    let _mutating = busy.send(local(Method::POST, CLUSTERS)).await;
     assert_eq!(busy.counted("mutating"), "1");
     busy.check_refused(get()).await;
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        busy.check_refused(request(method, "/api/v1/pods")).await;
+        busy.check_refused(local(method, CLUSTERS)).await;
     }
     // No resource, and so the verb is the method: `head`, which Kubernetes counts as a change.
-    busy.check_refused(local(Method::HEAD, "jane")).await;
+    busy.check_refused(local(Method::HEAD, "/version")).await;
 }
 
 #[tokio::test]
 async fn what_lasts_is_not_counted() {
     let mut busy = Busy::new(1, 1);
-    let watch = || request(Method::GET, "/api/v1/pods?watch=true");
-    let logs = || request(Method::GET, "/api/v1/namespaces/n/pods/p/log");
+    let watch = || local(Method::GET, &format!("{CLUSTERS}?watch=true"));
     let _first = busy.send(watch()).await;
     assert_eq!(busy.counted("readOnly"), "0");
     let _second = busy.send(get()).await;
     let _third = busy.send(watch()).await;
-    let _fourth = busy.send(logs()).await;
     busy.check_refused(get()).await;
+}
+
+#[tokio::test]
+async fn what_goes_to_a_member_is_not_counted_here() {
+    let mut busy = Busy::new(1, 1);
+    let _held = busy.send(get()).await;
+    for method in [Method::GET, Method::POST] {
+        let answer = busy.world.send(request(method, "/api/v1/pods")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    assert_eq!(busy.counted("readOnly"), "1");
+    assert_eq!(busy.counted("mutating"), "0");
 }
 
 #[tokio::test]
@@ -180,12 +195,6 @@ async fn no_limit_means_no_limit() {
     let mut busy = Busy::new(0, 0);
     for _ in 0..20 {
         busy.send(get()).await;
-        busy.send(request(Method::POST, "/api")).await;
+        busy.send(local(Method::POST, CLUSTERS)).await;
     }
-}
-
-fn local(method: Method, token: &str) -> Request<Body> {
-    let request = Request::builder().method(method).uri("/version");
-    let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-    request.body(Body::empty()).expect("a request")
 }

@@ -65,6 +65,29 @@ pub(crate) struct Ports {
     pub(crate) asked: Mutex<Vec<String>>,
 }
 
+/// What differs between worlds.
+struct Rules {
+    limits: InFlightLimits,
+    constrained: ConstrainedImpersonation,
+    /// Serves what is not for a member.
+    local: BoxCloneSyncService<Authorized, Response<Body>, fleetgate_proxy::Error>,
+}
+
+// === impl Rules ===
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            limits: InFlightLimits {
+                reading: 400,
+                mutating: 200,
+            },
+            constrained: ConstrainedImpersonation::Enabled,
+            local: BoxCloneSyncService::new(service_fn(local)),
+        }
+    }
+}
+
 // === impl World ===
 
 impl World {
@@ -95,8 +118,8 @@ impl World {
         Self::new("https://member.test", Tasks::default(), new_upstream)
     }
 
-    /// The same, with these limits and without the narrow ways to act as another.
-    pub(crate) fn narrow<F>(limits: InFlightLimits, answer: F) -> Self
+    /// The same without the narrow ways to act as another.
+    pub(crate) fn plain<F>(answer: F) -> Self
     where
         F: Fn(ToMember<Body>) -> BoxFuture<'static, Result<Response<Body>, UpstreamError>>
             + Clone
@@ -105,7 +128,29 @@ impl World {
             + 'static,
     {
         let new_upstream = move |_: Target| service_fn(answer.clone());
-        let rules = (limits, ConstrainedImpersonation::Disabled);
+        let rules = Rules {
+            constrained: ConstrainedImpersonation::Disabled,
+            ..Rules::default()
+        };
+        Self::with(rules, "https://member.test", Tasks::default(), new_upstream)
+    }
+
+    /// The stack with these limits; `local` serves what is not for a member, which answers at once.
+    pub(crate) fn limited<F>(limits: InFlightLimits, local: F) -> Self
+    where
+        F: Fn(Authorized) -> BoxFuture<'static, Result<Response<Body>, fleetgate_proxy::Error>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let answer = async |_: ToMember<Body>| Ok(Response::new(Body::full("done")));
+        let new_upstream = move |_: Target| service_fn(answer);
+        let rules = Rules {
+            limits,
+            local: BoxCloneSyncService::new(service_fn(local)),
+            ..Rules::default()
+        };
         Self::with(rules, "https://member.test", Tasks::default(), new_upstream)
     }
 
@@ -119,20 +164,10 @@ impl World {
             + 'static,
         S::Future: Send,
     {
-        let limits = InFlightLimits {
-            reading: 400,
-            mutating: 200,
-        };
-        let rules = (limits, ConstrainedImpersonation::Enabled);
-        Self::with(rules, endpoint, tasks, new_upstream)
+        Self::with(Rules::default(), endpoint, tasks, new_upstream)
     }
 
-    fn with<N, S>(
-        (limits, constrained): (InFlightLimits, ConstrainedImpersonation),
-        endpoint: &str,
-        tasks: Tasks,
-        new_upstream: N,
-    ) -> Self
+    fn with<N, S>(rules: Rules, endpoint: &str, tasks: Tasks, new_upstream: N) -> Self
     where
         N: NewService<Target, Service = S> + Send + Sync + 'static,
         S: Service<ToMember<Body>, Response = Response<Body>, Error = UpstreamError>
@@ -159,13 +194,13 @@ impl World {
         let clusters = clusters(config, &ports, new_upstream);
         let who = Authentication::new(authenticate)
             .then(Attribution)
-            .then(Impersonation::new(authorizer(&ports), constrained));
+            .then(Impersonation::new(authorizer(&ports), rules.constrained));
         let stack = ServiceBuilder::new()
             .layer(RescueLayer::new(|_: &Request<Body>| render))
             .layer(StageLayer::new(who))
-            .layer(InFlightLayer::new(limits, &metrics))
+            .layer(InFlightLayer::new(rules.limits, &metrics))
             .layer(StageLayer::new(Authorization::new(authorizer(&ports))))
-            .layer(RoutingLayer::new(service_fn(local)))
+            .layer(RoutingLayer::new(rules.local))
             .service(clusters.clone());
         let ended = clusters.clone();
         Self {
