@@ -233,7 +233,7 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, duplex},
-        time::Instant,
+        time::{Instant, timeout},
     };
 
     use super::{Edge, LINGER, refusal};
@@ -290,7 +290,8 @@ mod tests {
         caller.write_all(b"PRI * HTTP/2").await.expect("sent");
         let mut buf = [0; 64];
         assert_eq!(edge.read(&mut buf).await.expect("the first bytes"), 12);
-        let late = edge.read(&mut buf).await.expect_err("too late");
+        let late = timeout(LIMIT * 2, edge.read(&mut buf)).await;
+        let late = late.expect("an end").expect_err("too late");
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);
 
         for greeting in ["GET", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
@@ -299,7 +300,7 @@ mod tests {
             caller.write_all(greeting.as_bytes()).await.expect("sent");
             let count = edge.read(&mut buf).await.expect("the first bytes");
             assert_eq!(count, greeting.len());
-            let waits = tokio::time::timeout(LIMIT * 2, edge.read(&mut buf)).await;
+            let waits = timeout(LIMIT * 2, edge.read(&mut buf)).await;
             assert!(waits.is_err(), "HTTP has limits of its own");
         }
     }
@@ -310,7 +311,8 @@ mod tests {
         let mut edge = Edge::new(server, LIMIT);
         edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
         let since = Instant::now();
-        let (sent, closed) = tokio::join!(caller.write_all(&[0; 64 << 10]), edge.shutdown());
+        let both = async { tokio::join!(caller.write_all(&[0; 64 << 10]), edge.shutdown()) };
+        let (sent, closed) = timeout(LINGER * 2, both).await.expect("somebody reads");
         sent.expect("somebody reads");
         closed.expect("closed");
         assert_eq!(since.elapsed(), LINGER);

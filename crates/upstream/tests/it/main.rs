@@ -8,6 +8,7 @@ mod circuits;
 mod closing;
 mod connecting;
 mod forward_proxies;
+mod gateways;
 mod h1_members;
 mod h2_streams;
 mod kept_connections;

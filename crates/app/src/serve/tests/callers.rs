@@ -19,6 +19,9 @@ use super::support::{
 };
 use crate::serve::{HEAD_TIMEOUT, PING_INTERVAL, PING_TIMEOUT, Shared, builder};
 
+/// Longer than anybody is waited for.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// HTTP on a pipe, served as on a socket after TLS.
 fn served(tasks: &TaskTracker) -> DuplexStream {
     let (caller, server) = duplex(1 << 10);
@@ -63,6 +66,7 @@ async fn until_cut(bytes: &[u8], pace: Duration) -> Duration {
     tokio::select! {
         () = send => {}
         _ = closed => {}
+        () = sleep(HOUR) => {}
     }
     since.elapsed()
 }
