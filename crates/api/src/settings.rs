@@ -21,9 +21,10 @@ const MAX_WATCHES: &str = "metadata.annotations[fleetgate.dev/max-watches]";
 const REQUEST_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/request-timeout]";
 const TLS_MIN_VERSION: &str = "metadata.annotations[fleetgate.dev/tls-min-version]";
 const TLS_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/tls-timeout]";
+const UPGRADE_IDLE_TIMEOUT: &str = "metadata.annotations[fleetgate.dev/upgrade-idle-timeout]";
 
 /// All that are known.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     CONNECT_TIMEOUT,
     IDLE_TIMEOUT,
     MAX_QUEUED_REQUESTS,
@@ -34,6 +35,7 @@ const KNOWN: [&str; 10] = [
     REQUEST_TIMEOUT,
     TLS_MIN_VERSION,
     TLS_TIMEOUT,
+    UPGRADE_IDLE_TIMEOUT,
 ];
 
 /// The annotations of one Cluster.
@@ -61,6 +63,7 @@ pub fn settings(cluster: &Cluster) -> Result<Settings, SettingError> {
             .tls_version(TLS_MIN_VERSION)?
             .unwrap_or_default(),
         tls_timeout: annotations.duration(TLS_TIMEOUT)?,
+        upgrade_idle_timeout: annotations.duration(UPGRADE_IDLE_TIMEOUT)?,
     })
 }
 
@@ -163,6 +166,7 @@ mod tests {
             ("fleetgate.dev/request-timeout", "2m"),
             ("fleetgate.dev/tls-min-version", "VersionTLS12"),
             ("fleetgate.dev/tls-timeout", "3s"),
+            ("fleetgate.dev/upgrade-idle-timeout", "4h"),
             ("example.com/connect-timeout", "?"),
         ]);
         let want = Settings {
@@ -178,6 +182,7 @@ mod tests {
             request_timeout: Some(Duration::from_secs(120)),
             tls_min_version: TlsVersion::Tls12,
             tls_timeout: Some(Duration::from_secs(3)),
+            upgrade_idle_timeout: Some(Duration::from_secs(4 * 3600)),
         };
         assert_eq!(settings(&all), Ok(want));
         assert_eq!(warnings(&all), [""; 0]);

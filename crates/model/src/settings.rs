@@ -18,6 +18,8 @@ pub struct Settings {
     pub tls_min_version: TlsVersion,
     /// For a TLS handshake, and for HTTP/2's first words after it: each.
     pub tls_timeout: Option<Duration>,
+    /// How long neither side of an upgraded connection may say anything; without it, for ever.
+    pub upgrade_idle_timeout: Option<Duration>,
 }
 
 /// How many at a time.

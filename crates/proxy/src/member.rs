@@ -37,6 +37,7 @@ pub(crate) struct Member<S> {
     locations: Locations,
     tasks: Tasks,
     request_timeout: std::time::Duration,
+    upgrade_idle_timeout: Option<std::time::Duration>,
     metrics: MemberMetrics,
     lasting: Lasting,
 }
@@ -74,6 +75,7 @@ impl<S> Member<S> {
             locations: Locations::new(&member.name, &member.endpoint),
             tasks: config.tasks.clone(),
             request_timeout: request_timeout.unwrap_or(config.request_timeout),
+            upgrade_idle_timeout: settings.and_then(|settings| settings.upgrade_idle_timeout),
             metrics: config.metrics.member(member.name.as_str()),
             name: member.name.clone(),
             upstream,
@@ -236,7 +238,8 @@ where
         if !switched {
             return Err(self.no_upgrade(&response));
         }
-        let splice = upgrade::splice(caller.upgrade, member, self.lasting.ending.clone());
+        let ending = self.lasting.ending.clone();
+        let splice = upgrade::splice(caller.upgrade, member, ending, self.upgrade_idle_timeout);
         let splice = splice.map(move |()| drop(place));
         self.tasks.spawn(self.lasting.upgrades.track_future(splice));
         Ok(response)

@@ -1,6 +1,9 @@
 //! exec, attach and port-forward, through the whole stack and over real connections.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use fleetgate_model::Settings;
 use fleetgate_stack::Body;
 use fleetgate_testkit::{
     Answer, FakeMember, Received, UpgradeScript,
@@ -209,6 +212,26 @@ async fn an_upgrade_ends_with_its_cluster_and_with_the_server() {
         assert_eq!(rest(&mut stream).await, "");
         member.wait_upgraded(1).await;
     }
+}
+
+#[tokio::test]
+async fn an_upgrade_in_which_nobody_speaks_ends_where_its_cluster_says_so() {
+    let member = member(|_| Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))).await;
+    let world = World::of(&member);
+    world.register(|member| {
+        member.settings = Ok(Settings {
+            upgrade_idle_timeout: Some(Duration::from_millis(300)),
+            ..Settings::default()
+        });
+    });
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    let mut stream = switched(answer).await;
+    stream.write_all(b"x").await.expect("sent");
+    assert_eq!(stream.read_u8().await.expect("an echo"), b'x');
+    assert_eq!(rest(&mut stream).await, "");
+    member.wait_upgraded(1).await;
 }
 
 #[tokio::test]
