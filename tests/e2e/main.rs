@@ -14,6 +14,7 @@ mod golden;
 mod guide;
 mod identity;
 mod load;
+mod old_members;
 mod recorded_values;
 mod rotation;
 mod shutdown;

@@ -27,6 +27,7 @@ pub mod node;
 pub mod ports;
 pub mod process;
 pub mod recorder;
+pub mod refusing_front;
 pub mod registration;
 pub mod relay;
 pub mod server;
