@@ -94,8 +94,14 @@ impl Opened {
         // be woken for it. Tokio's budget would have it wait for a turn that nobody is woken for.
         let mut answer = pin!(unconstrained(sender.try_send_request(request)));
         let answer = poll_fn(|cx| {
-            driver.drive(cx);
-            answer.as_mut().poll(&mut nobody())
+            for mut turn in turns(cx) {
+                driver.drive(&mut turn);
+                let answer = answer.as_mut().poll(&mut nobody());
+                if answer.is_ready() {
+                    return answer;
+                }
+            }
+            Poll::Pending
         });
         answer.await
     }
@@ -120,6 +126,14 @@ impl Opened {
         let response = self.sender.send_request(request).await?;
         Ok((response, self.sender))
     }
+}
+
+/// What to drive a connection with: in the first turn for nobody, and only if there is still
+/// something to wait for, in the second for the task of `cx`. Connection and body wake each other
+/// with what they were last polled with; after one turn that would be the very task that polls
+/// them, which then would be queued, and perhaps taken over by another thread, for nothing.
+fn turns<'w>(cx: &Context<'w>) -> [Context<'w>; 2] {
+    [nobody(), Context::from_waker(cx.waker())]
 }
 
 /// For what need not be woken, because it is polled again before anybody waits.
@@ -161,9 +175,7 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // The first turn forgets who waited before: the wish for a frame, which the body utters
-        // when it is polled, would wake the very task that polls it.
-        for mut turn in [nobody(), Context::from_waker(cx.waker())] {
+        for mut turn in turns(cx) {
             if let Some(opened) = self.lease.opened() {
                 opened.driver.drive(&mut turn);
             }
@@ -181,5 +193,57 @@ impl http_body::Body for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::{Pin, pin},
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Context, Poll, Wake, Waker},
+    };
+
+    use fleetgate_stack::Body;
+    use http::Request;
+    use http_body::Body as _;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::{Opened, nobody};
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_short_answer_is_woken_once() {
+        let (ours, mut member) = duplex(4096);
+        let mut opened = Opened::handshake(Box::new(ours)).await.expect("HTTP/1.1");
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut cx = Context::from_waker(&waker);
+
+        let mut answer = pin!(opened.send(Request::new(Body::empty())));
+        assert!(answer.as_mut().poll(&mut cx).is_pending());
+        let mut request = [0; 4096];
+        let sent = member.read(&mut request).await.expect("a request");
+        assert!(sent > 0);
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        member.write_all(whole).await.expect("written");
+        let Poll::Ready(Ok(response)) = answer.as_mut().poll(&mut cx) else {
+            panic!("the answer is there");
+        };
+        let mut body = response.into_body();
+        let frame = Pin::new(&mut body).poll_frame(&mut nobody());
+        assert!(matches!(frame, Poll::Ready(Some(Ok(_)))), "with its body");
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     }
 }
