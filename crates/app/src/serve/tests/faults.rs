@@ -322,7 +322,12 @@ async fn a_member_that_stops_at_any_phase_is_given_up_with_a_status() {
         let world = World::limited(&member.https(), limits).await;
         for version in VERSIONS {
             let seen = world.get(version, rest).await.expect("an answer");
-            assert_eq!(seen.code, 504, "{phase:?}: {}", seen.text());
+            let codes: &[u16] = match phase {
+                // The member may be given up before the request's own attempt is.
+                Phase::Tls | Phase::Settings => &[503, 504],
+                Phase::Head | Phase::HalfAHead => &[504],
+            };
+            assert!(codes.contains(&seen.code), "{phase:?}: {}", seen.text());
             seen.status();
         }
     }
