@@ -1,6 +1,6 @@
 """Does to the Cluster API what programs with the Python client do, and prints what came of it as JSON lines.
 
-clusters.py pages SELECTOR LIMIT
+clusters.py pages SELECTOR LIMIT  after each page but the last, waits for a line
 clusters.py watch SELECTOR        until a cluster's label "value" is "last"
 
 KUBECONFIG names the server.
@@ -39,6 +39,7 @@ def pages(api, selector, limit):
         )
         if not token:
             return
+        sys.stdin.readline()
 
 
 def follow(api, selector):

@@ -10,7 +10,7 @@ use fleetgate_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{cluster, create, kubeconfig, relabel};
+use super::{cluster, create, delete, kubeconfig, relabel};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -37,11 +37,18 @@ async fn a_list_comes_in_pages_of_one_version() {
     else {
         return;
     };
-    let printed = python.words("pages group=python 2").ok().await;
-    let pages: Vec<Value> = printed
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let mut running = python.words("pages group=python 2").start();
+    let mut pages = vec![line(&mut running).await];
+    // What happens meanwhile is no part of that version.
+    create(&server, &cluster("python-20", "python", 20)).await;
+    delete(&server, "python-3").await;
+    for _ in 0..2 {
+        running.write(b"\n").await;
+        pages.push(line(&mut running).await);
+    }
+    running.close_stdin();
+    let output = running.finish().await;
+    assert!(output.status.success(), "{output:#?}");
     let names: Vec<&Value> = pages.iter().map(|page| &page["page"]).collect();
     assert_eq!(
         json!(names),
@@ -54,13 +61,13 @@ async fn a_list_comes_in_pages_of_one_version() {
     // How many are left is told only of lists without a selector.
     assert!(
         pages.iter().all(|page| page["remaining"].is_null()),
-        "{printed}"
+        "{pages:?}"
     );
     assert!(
         pages
             .iter()
             .all(|page| page["version"] == pages[0]["version"]),
-        "{printed}"
+        "{pages:?}"
     );
 }
 

@@ -139,9 +139,10 @@ mod tests {
     fn what_a_merge_goes_into_is_shown_by_name() {
         let mut value: Value = serde_json::from_str(ORIGINAL).unwrap();
         value["spec"]["c"] = json!({"z": 1, "a": 2});
-        let patch = json!({"spec": {"c": {"z": 1, "a": 2}}});
+        // Even where that changes nothing.
+        let patch = json!({"meta": {"labels": {"b": "1"}}, "spec": {"c": {"z": 1, "a": 2}}});
         let touched = Touched::by_merge(patch.as_object().unwrap());
-        let want = r#"{"kind":"K","meta":{"name":"n","labels":{"b":"1","a":"2"}},"spec":{"b":"<","c":{"a":2,"z":1},"z":[{"k":1,"e":2},{"y":1,"x":2}]}}"#;
+        let want = r#"{"kind":"K","meta":{"labels":{"a":"2","b":"1"},"name":"n"},"spec":{"b":"<","c":{"a":2,"z":1},"z":[{"k":1,"e":2},{"y":1,"x":2}]}}"#;
         check(&value, &touched, want);
     }
 
@@ -149,9 +150,14 @@ mod tests {
     fn what_operations_go_into_is_shown_by_name() {
         let mut value: Value = serde_json::from_str(ORIGINAL).unwrap();
         value["spec"]["z"][0]["k"] = json!(7);
-        let operation = json!({"op": "add", "path": "/spec/z/0/k", "value": 7});
-        let operations = Operations(vec![operation.as_object().unwrap().clone()]);
-        let want = r#"{"kind":"K","meta":{"name":"n","labels":{"b":"1","a":"2"}},"spec":{"b":"<","z":[{"e":2,"k":7},{"y":1,"x":2}]}}"#;
+        // Even where they change nothing.
+        let operations = [
+            json!({"op": "add", "path": "/spec/z/0/k", "value": 7}),
+            json!({"op": "test", "path": "/meta/labels/b", "value": "1"}),
+        ];
+        let operations = operations.map(|operation| operation.as_object().unwrap().clone());
+        let operations = Operations(operations.to_vec());
+        let want = r#"{"kind":"K","meta":{"labels":{"a":"2","b":"1"},"name":"n"},"spec":{"b":"<","z":[{"e":2,"k":7},{"y":1,"x":2}]}}"#;
         check(&value, &Touched::by_operations(&operations), want);
     }
 }
