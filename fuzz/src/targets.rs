@@ -9,7 +9,19 @@ mod selectors;
 mod strategic;
 mod tokens;
 
+use fleetgate_api::CLUSTER;
+use fleetgate_apimachinery::{decode::Expected, schema::GroupVersion};
 use serde_json::Value;
+
+/// What a body or a patched object must be.
+const EXPECTED: Expected<'_> = Expected {
+    group_version: GroupVersion {
+        group: "cluster.karmada.io",
+        version: "v1alpha1",
+    },
+    kind: "Cluster",
+    definition: &CLUSTER,
+};
 
 /// What there is to fuzz. `cargo xtask fuzz` knows the targets by the directories in `seeds`.
 pub const TARGETS: [(&str, fn(&[u8])); 8] = [

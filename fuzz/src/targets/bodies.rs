@@ -1,30 +1,23 @@
 //! JSON and YAML bodies: however strictly they are read, it is the same object, and what was read is
 //! read again from what is written of it.
 
-use fleetgate_api::{CLUSTER, Cluster};
+use fleetgate_api::Cluster;
 use fleetgate_apimachinery::{
-    decode::{Decoded, Expected, decode},
+    decode::{Decoded, decode},
     json,
     negotiation::Input,
     options::FieldValidation,
-    schema::GroupVersion,
     status::Status,
 };
+
+use super::EXPECTED;
 
 fn read(
     body: &[u8],
     input: Input,
     validation: FieldValidation,
 ) -> Result<Decoded<Cluster>, Status> {
-    let expected = Expected {
-        group_version: GroupVersion {
-            group: "cluster.karmada.io",
-            version: "v1alpha1",
-        },
-        kind: "Cluster",
-        definition: &CLUSTER,
-    };
-    decode(body, input, &expected, validation)
+    decode(body, input, &EXPECTED, validation)
 }
 
 pub fn run(data: &[u8]) {

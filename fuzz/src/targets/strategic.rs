@@ -1,7 +1,7 @@
 //! Strategic merge patches of a Cluster: a patch without directives that was applied has nothing
 //! left to do, and none makes more of an object than was sent.
 
-use fleetgate_api::{CLUSTER, Cluster};
+use fleetgate_api::Cluster;
 use fleetgate_apimachinery::{
     decode::Decoded,
     options::FieldValidation,
@@ -10,7 +10,7 @@ use fleetgate_apimachinery::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{cluster, size};
+use super::{EXPECTED, cluster, size};
 
 pub fn run(data: &[u8]) {
     let object = cluster();
@@ -38,5 +38,5 @@ fn apply<T: DeserializeOwned>(
     validation: FieldValidation,
 ) -> Option<Decoded<T>> {
     let patch = ObjectPatch::parse(PatchType::Strategic, patch, validation);
-    patch.apply(object.clone(), &CLUSTER).ok()
+    patch.apply(object, &EXPECTED).ok()
 }
