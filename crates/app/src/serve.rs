@@ -30,7 +30,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use self::edge::Edge;
+use self::edge::{Edge, Served};
 
 /// A TLS handshake takes no longer, or the connection is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -194,7 +194,10 @@ where
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let served = Served::default();
+        let io = TokioIo::new(Edge::new(io, HEAD_TIMEOUT, served.clone()));
         let service = service_fn(|request: Request<Incoming>| {
+            served.set();
             let mut request = request.map(Body::new);
             let extensions = request.extensions_mut();
             extensions.insert(peer);
@@ -204,7 +207,6 @@ where
             let mut service = self.service.clone();
             async move { service.call(request).await }
         });
-        let io = TokioIo::new(Edge::new(io, HEAD_TIMEOUT));
         let connection = self.builder.serve_connection_with_upgrades(io, service);
         watcher.watch(connection).await
     }

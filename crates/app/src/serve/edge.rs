@@ -1,9 +1,13 @@
-//! A caller's connection as HTTP sees it: its first bytes come in time, and what the parser of
-//! HTTP/1.1 refuses by itself, without a body, is refused with a `Status`.
+//! A caller's connection as HTTP sees it: its first bytes come in time, and a first request that
+//! the parser of HTTP/1.1 refuses by itself, without a body, is refused with a `Status`.
 
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -27,10 +31,16 @@ const LINGER_BYTES: usize = 16 << 20;
 /// A connection on which HTTP is to be spoken.
 pub(super) struct Edge<I> {
     io: I,
+    served: Served,
     greeting: Option<Greeting>,
     refusal: Option<Written>,
     lingering: Option<Lingering>,
 }
+
+/// Whether a request of the connection was taken to be served. From then on what is written may be
+/// a member's, and no byte of it is looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Served(Arc<AtomicBool>);
 
 /// The time for the first bytes, and how many of HTTP/2's have come.
 struct Greeting {
@@ -53,10 +63,11 @@ struct Lingering {
 
 impl<I> Edge<I> {
     /// `io`, whose first bytes are to come within `limit`.
-    pub(super) fn new(io: I, limit: Duration) -> Self {
+    pub(super) fn new(io: I, limit: Duration, served: Served) -> Self {
         let limit = Box::pin(sleep(limit));
         Self {
             io,
+            served,
             greeting: Some(Greeting { seen: 0, limit }),
             refusal: None,
             lingering: None,
@@ -64,7 +75,7 @@ impl<I> Edge<I> {
     }
 
     fn is_refusing(&mut self, written: &[u8]) -> bool {
-        if self.refusal.is_none() {
+        if self.refusal.is_none() && !self.served.get() {
             self.refusal = refusal(written).map(|bytes| Written { bytes, done: 0 });
         }
         self.refusal
@@ -172,6 +183,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
     }
 }
 
+// === impl Served ===
+
+impl Served {
+    /// Says that a request is served.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 // === impl Greeting ===
 
 impl Greeting {
@@ -236,7 +260,7 @@ mod tests {
         time::{Instant, timeout},
     };
 
-    use super::{Edge, LINGER, refusal};
+    use super::{Edge, LINGER, Served, refusal};
 
     const LIMIT: Duration = Duration::from_secs(32);
     const ITS_OWN: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
@@ -270,9 +294,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_written_after_a_request_was_served_is_not_looked_at() {
+        let (mut caller, server) = duplex(1 << 10);
+        let served = Served::default();
+        let mut edge = Edge::new(server, LIMIT, served.clone());
+        served.set();
+        edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
+        let first = [io::IoSlice::new(ITS_OWN.as_bytes())];
+        let count = edge.write_vectored(&first).await.expect("written");
+        assert_eq!(count, ITS_OWN.len());
+        edge.shutdown().await.expect("closed at once");
+        drop(edge);
+        let mut read = String::new();
+        caller.read_to_string(&mut read).await.expect("an end");
+        assert_eq!(read, ITS_OWN.repeat(2));
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_written_whole_through_a_narrow_pipe() {
         let (mut caller, server) = duplex(7);
-        let mut edge = Edge::new(server, LIMIT);
+        let mut edge = Edge::new(server, LIMIT, Served::default());
         let write = async {
             edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
             drop(edge);
@@ -286,7 +327,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_caller_is_waited_for_until_it_says_what_it_speaks() {
         let (mut caller, server) = duplex(64);
-        let mut edge = Edge::new(server, LIMIT);
+        let mut edge = Edge::new(server, LIMIT, Served::default());
         caller.write_all(b"PRI * HTTP/2").await.expect("sent");
         let mut buf = [0; 64];
         assert_eq!(edge.read(&mut buf).await.expect("the first bytes"), 12);
@@ -296,7 +337,7 @@ mod tests {
 
         for greeting in ["GET", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
             let (mut caller, server) = duplex(64);
-            let mut edge = Edge::new(server, LIMIT);
+            let mut edge = Edge::new(server, LIMIT, Served::default());
             caller.write_all(greeting.as_bytes()).await.expect("sent");
             let count = edge.read(&mut buf).await.expect("the first bytes");
             assert_eq!(count, greeting.len());
@@ -308,7 +349,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refused_caller_is_listened_to_for_a_while() {
         let (mut caller, server) = duplex(4 << 10);
-        let mut edge = Edge::new(server, LIMIT);
+        let mut edge = Edge::new(server, LIMIT, Served::default());
         edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
         let since = Instant::now();
         let both = async { tokio::join!(caller.write_all(&[0; 64 << 10]), edge.shutdown()) };

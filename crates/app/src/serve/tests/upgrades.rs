@@ -241,6 +241,26 @@ fn accept_of(request: &str) -> String {
 }
 
 #[tokio::test]
+async fn what_reads_like_a_refusal_passes_through_an_upgrade() {
+    let member = member(UpgradeScript::EchoThen(Bytes::new())).await;
+    let world = World::start(&member.url()).await;
+    let mut caller = world.http1().await;
+    let head = format!(
+        "GET {PROXY}{EXEC} HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\n\
+         Upgrade: SPDY/3.1\r\n\r\n"
+    );
+    caller.write(head.as_bytes()).await;
+    assert_eq!(caller.answer().await.expect("an answer").code, 101);
+    let sent = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    caller.write(sent).await;
+    let mut echo = vec![0; sent.len()];
+    let read = caller.stream.read_exact(&mut echo);
+    let read = timeout(PATIENCE, read).await.expect("in time");
+    read.expect("an echo");
+    assert_eq!(echo, sent);
+}
+
+#[tokio::test]
 async fn an_upgrade_of_any_path_passes_through_http1() {
     let member = member(UpgradeScript::EchoThen(Bytes::new())).await;
     let world = World::start(&member.url()).await;
