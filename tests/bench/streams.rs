@@ -196,7 +196,7 @@ async fn prepare(member: &Client) -> Result<()> {
         let made = member.post(namespaces, &namespace).await;
         ensure!(matches!(made.status.as_u16(), 201 | 409), "{made}");
     }
-    // An hour of labels cannot be in the way of this run's.
+    // What an earlier run left has that run's labels.
     member.delete(&format!("{WATCHED}/one")).await;
     create(member, WATCHED, config_map("one".to_owned(), 100)).await?;
     let objects = stream::iter(0..OBJECTS).map(|number| {

@@ -58,8 +58,7 @@ pub(crate) struct Ways {
 // === impl Ways ===
 
 impl Ways {
-    /// Every way there is: nginx where it is installed, with as many workers as the issue of a bare
-    /// TLS proxy has.
+    /// Every way there is: nginx where it is installed, with two workers, and the peers.
     ///
     /// # Errors
     /// If a peer's token cannot be read, or nginx does not start.

@@ -2,6 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use fleetgate_model::BearerToken;
+use fleetgate_stack::list_elements;
 use http::{
     HeaderMap, HeaderValue,
     header::{AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
@@ -87,12 +88,7 @@ fn decode(encoded: &str) -> Result<Option<BearerToken>, BadCredential> {
 
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let names = |header, want: &str| {
-        headers
-            .get_all(header)
-            .iter()
-            .filter_map(|value: &HeaderValue| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|word| word.trim().eq_ignore_ascii_case(want))
+        list_elements(headers, header).any(|word| word.eq_ignore_ascii_case(want))
     };
     names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
 }

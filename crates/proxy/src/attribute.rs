@@ -2,7 +2,7 @@
 
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
 use fleetgate_model::User;
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, list_elements};
 use http::{
     HeaderMap, Request,
     header::{CONNECTION, UPGRADE},
@@ -11,7 +11,7 @@ use http::{
 use crate::{Error, Stage, authenticate::Authenticated};
 
 /// The resource whose `proxy` subresource leads to members.
-const CLUSTERS: ProxiedResource = ProxiedResource {
+pub(crate) const CLUSTERS: ProxiedResource = ProxiedResource {
     group: "cluster.karmada.io",
     version: "v1alpha1",
     resource: "clusters",
@@ -67,11 +67,6 @@ impl Stage<Authenticated> for Attribution {
 /// Whether a request with `headers` asks for another protocol on its connection (RFC 9110,
 /// section 7.8).
 pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
-    let options = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
-    let mut options = options.flat_map(|v| v.split(','));
     headers.contains_key(UPGRADE)
-        && options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
+        && list_elements(headers, CONNECTION).any(|option| option.eq_ignore_ascii_case("upgrade"))
 }

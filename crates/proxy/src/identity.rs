@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use fleetgate_model::{AUTHENTICATED, Credentials, UNAUTHENTICATED, User};
+use fleetgate_stack::list_elements;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
@@ -92,21 +93,12 @@ pub(crate) fn forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
 
 /// Whether `TE` has `trailers` among what it has (RFC 9110, section 10.1.4).
 fn takes_trailers(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(TE).iter();
-    let mut codings = values
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','));
-    codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+    list_elements(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
-    let values = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
-    let names = values.flat_map(|v| v.split(','));
-    names
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+    list_elements(headers, CONNECTION)
+        .filter_map(|name| HeaderName::try_from(name).ok())
         .filter(|name| !is_end_to_end(name))
         .collect()
 }

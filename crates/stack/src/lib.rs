@@ -5,6 +5,7 @@ mod body;
 mod breaker;
 mod bulkhead;
 mod guard;
+mod list;
 mod new_service;
 mod tasks;
 
@@ -12,5 +13,6 @@ pub use body::{Body, BoxError};
 pub use breaker::{Admission, Breaker, BreakerPolicy, Trial};
 pub use bulkhead::{Bulkhead, BulkheadLimits, Full, Place};
 pub use guard::GuardedBody;
+pub use list::list_elements;
 pub use new_service::NewService;
 pub use tasks::Tasks;

@@ -109,8 +109,6 @@ impl Config {
     }
 }
 
-// === impl Config ===
-
 impl Default for Config {
     /// 10 s to connect and for TLS, 60 s at rest, TCP asks after 30 s.
     fn default() -> Self {

@@ -13,7 +13,7 @@ use fleetgate_apimachinery::{
     negotiation::{self, DocumentFormat, OpenApi as Version},
     openapi::{self, Document, Info},
 };
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, list_elements};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
@@ -222,11 +222,7 @@ fn compress(plain: &[u8]) -> io::Result<Bytes> {
 }
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT_ENCODING).iter();
-    let mut encodings = accepted
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','));
-    encodings.any(|encoding| {
+    list_elements(headers, ACCEPT_ENCODING).any(|encoding| {
         let (name, weight) = encoding.split_once(';').unwrap_or((encoding, ""));
         name.trim() == "gzip" && !matches!(weight.trim(), "q=0" | "q=0.0")
     })
