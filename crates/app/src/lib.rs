@@ -7,6 +7,7 @@ mod host;
 mod listen;
 mod local;
 mod log;
+mod process;
 mod run;
 mod serve;
 mod signal;

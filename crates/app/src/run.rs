@@ -26,6 +26,7 @@ use fleetgate_tls::server::{
 use fleetgate_upstream::NewUpstream;
 use kube::Client;
 use prometheus_client::registry::Registry;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
@@ -35,12 +36,14 @@ use crate::{
     host::{self, HostError},
     listen::listen,
     local::{self, Local},
-    log,
+    log, process,
     serve::{Remaining, Server},
 };
 
 /// How often files of certificates and of encryption keys are looked at.
 const FILE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it is looked whether credentials changed of clusters that nobody sends requests to.
+const REVIEW_INTERVAL: Duration = Duration::from_secs(30);
 /// Reviews asked of the host at a time.
 const MAX_REVIEWS: usize = 32;
 
@@ -95,6 +98,7 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<Remaining, StartError> {
     let mut metrics = Registry::default();
+    process::register(&mut metrics);
     let Config {
         serving,
         storage,
@@ -122,7 +126,7 @@ async fn serve(
     let authorizer = Arc::new(authorizer(authz, &hosts, &mut metrics)?);
     let secrets = secrets(members, &hosts, &clusters, tasks);
     let (in_flight, stacks) = proxy(config, &clusters, secrets, &mut metrics, tasks);
-    forget_deleted(&clusters, stacks.clone(), tasks);
+    end_what_is_over(&clusters, &stacks, tasks);
 
     let synced = synced(&clusters, &authenticator);
     let watched = Watched {
@@ -354,13 +358,21 @@ fn new_upstream(members: &Members, metrics: &mut Registry, tasks: &Tasks) -> New
     NewUpstream::new(config, metrics, tasks.clone())
 }
 
-/// Ends what lasts on clusters that are no longer registered.
-fn forget_deleted(clusters: &ClusterRegistry, stacks: Stacks, tasks: &Tasks) {
-    let mut members = clusters.members();
+/// Ends what lasts on clusters that are no longer registered, and in time what lasts on credentials
+/// that were replaced.
+fn end_what_is_over(clusters: &ClusterRegistry, stacks: &Stacks, tasks: &Tasks) {
+    let (mut members, registered) = (clusters.members(), stacks.clone());
     tasks.spawn_until_stopped(async move {
         while members.changed().await.is_ok() {
             let current = Arc::clone(&members.borrow_and_update());
-            stacks.retain(&|name| current.contains_key(name));
+            registered.retain(&|name| current.contains_key(name));
+        }
+    });
+    let stacks = stacks.clone();
+    tasks.spawn_until_stopped(async move {
+        loop {
+            sleep(REVIEW_INTERVAL).await;
+            stacks.review().await;
         }
     });
 }

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use crate::{Member, SecretRef};
 
 /// What is presented to one member, and what it is verified by.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The whole `Authorization` header, marked sensitive: the impersonator's token.
     pub authorization: HeaderValue,
@@ -149,6 +149,30 @@ pub enum UpstreamError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+// === impl Target ===
+
+impl Target {
+    /// Whether `other` is the same member, reached in the same way and shown the same. Settings
+    /// may differ, and where the credentials are kept.
+    pub fn leads_as(&self, other: &Self) -> bool {
+        fn way(target: &Target) -> impl PartialEq + '_ {
+            let Member {
+                name,
+                uid,
+                endpoint,
+                secret: _,
+                impersonator_secret: _,
+                insecure_skip_tls_verification,
+                forward_proxy,
+                settings: _,
+            } = &*target.member;
+            let unverified = insecure_skip_tls_verification;
+            (name, uid, endpoint, unverified, forward_proxy)
+        }
+        self.credentials == other.credentials && way(self) == way(other)
+    }
 }
 
 // === impl Credentials ===

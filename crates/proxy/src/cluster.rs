@@ -8,7 +8,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use fleetgate_model::{
-    ClusterName, ResolveCluster, ResolveCredentials, Target, ToMember, UpstreamError,
+    ClusterName, CredentialsError, ResolveCluster, ResolveCredentials, Target, ToMember,
+    UpstreamError,
 };
 use fleetgate_stack::{Body, NewService};
 use futures::future::BoxFuture;
@@ -19,6 +20,7 @@ use tower::Service;
 
 use crate::{
     Config, Error,
+    generation::Generation,
     limits::Limits,
     member::{Lasting, Member},
     route::Routed,
@@ -50,7 +52,7 @@ struct Shared<R, C, N, S> {
 
 struct Stack<S> {
     target: Target,
-    member: Member<S>,
+    member: Arc<Member<S>>,
 }
 
 // === impl Clusters ===
@@ -82,6 +84,34 @@ impl<R, C, N, S> Clusters<R, C, N, S> {
     pub async fn upgrades_ended(&self) {
         self.shared.upgrades.close();
         self.shared.upgrades.wait().await;
+    }
+}
+
+impl<R, C, N, S> Clusters<R, C, N, S>
+where
+    R: ResolveCluster,
+    C: ResolveCredentials,
+    N: NewService<Target, Service = S>,
+{
+    /// Replaces stacks whose cluster or credentials are others by now, as the next request would:
+    /// where none comes, what was begun before would never end. To be called now and then.
+    pub async fn review(&self) {
+        let stacks = self.shared.stacks.load_full();
+        for (name, stack) in &*stacks {
+            let Err(error) = self.shared.stack(name).await else {
+                continue;
+            };
+            let nobody_knows = matches!(
+                error,
+                Error::Credentials {
+                    source: CredentialsError::Unavailable { .. },
+                    ..
+                }
+            );
+            if !nobody_knows {
+                stack.expire(&self.shared.config);
+            }
+        }
     }
 }
 
@@ -203,12 +233,21 @@ where
             return None;
         }
         let stacks = self.stacks.load();
-        let settings = target.member.settings.as_ref().ok();
-        let limits = settings.map(|settings| settings.limits).unwrap_or_default();
-        let same = match stacks.get(&name) {
-            Some(other) if other.is_for(&target) => return Some(Arc::clone(other)),
-            // The same cluster: what was begun on the old stack goes on, and ends with the cluster.
-            Some(other) if other.target.member.uid == target.member.uid => Some(&other.member),
+        let before = stacks.get(&name);
+        if let Some(other) = before.filter(|other| other.is_for(&target)) {
+            return Some(Arc::clone(other));
+        }
+        let stack = Arc::new(self.successor(before.map(|before| &**before), target));
+        let mut stacks = HashMap::clone(&stacks);
+        stacks.insert(name, Arc::clone(&stack));
+        self.stacks.store(Arc::new(stacks));
+        Some(stack)
+    }
+
+    /// The stack for `target` after `before`; sees to what was begun there.
+    fn successor(&self, before: Option<&Stack<S>>, target: Target) -> Stack<S> {
+        let same = match before {
+            Some(other) if other.target.member.uid == target.member.uid => Some(other),
             // A cluster that was deleted and registered anew is another one.
             Some(other) => {
                 other.member.end();
@@ -216,30 +255,61 @@ where
             }
             None => None,
         };
-        let stopping = self.config.tasks.stopping();
+        let generation = match same {
+            // A secret was written anew with what it held.
+            Some(same) if same.equals(&target) => {
+                let member = Arc::clone(&same.member);
+                return Stack { target, member };
+            }
+            // What was begun with other settings goes on.
+            Some(same) if same.leads_as(&target) => same.member.generation().clone(),
+            Some(same) => {
+                same.expire(&self.config);
+                same.member.generation().next()
+            }
+            None => Generation::first(self.config.tasks.stopping()),
+        };
+        let settings = target.member.settings.as_ref().ok();
+        let limits = settings.map(|settings| settings.limits).unwrap_or_default();
         let lasting = Lasting {
-            ending: same.map_or_else(|| stopping.child_token(), Member::ending),
+            generation,
             upgrades: self.upgrades.clone(),
             // What is under way goes on to count.
             limits: same
-                .and_then(|same| same.limits(limits))
-                .unwrap_or_else(|| Limits::new(&name, limits, &self.config.metrics)),
+                .and_then(|same| same.member.limits(limits))
+                .unwrap_or_else(|| Limits::new(&target.member.name, limits, &self.config.metrics)),
         };
         let upstream = self.new_upstream.new_service(target.clone());
         let member = Member::new(&self.config, &target.member, upstream, lasting);
-        let stack = Arc::new(Stack { target, member });
-        let mut stacks = HashMap::clone(&stacks);
-        stacks.insert(name, Arc::clone(&stack));
-        self.stacks.store(Arc::new(stacks));
-        Some(stack)
+        let member = Arc::new(member);
+        Stack { target, member }
     }
 }
 
 // === impl Stack ===
 
 impl<S> Stack<S> {
+    /// Whether it is the stack for the very same `target`: what each request asks.
     fn is_for(&self, target: &Target) -> bool {
         Arc::ptr_eq(&self.target.member, &target.member)
             && Arc::ptr_eq(&self.target.credentials, &target.credentials)
+            && !self.member.generation().expires()
+    }
+
+    /// Whether it is a stack for the like of `target`.
+    fn equals(&self, target: &Target) -> bool {
+        self.target.member == target.member
+            && self.target.credentials == target.credentials
+            && !self.member.generation().expires()
+    }
+
+    /// Whether a stack for `target` would reach the same member in the same way, as the same.
+    fn leads_as(&self, target: &Target) -> bool {
+        self.target.leads_as(target) && !self.member.generation().expires()
+    }
+
+    fn expire(&self, config: &Config) {
+        let generation = self.member.generation();
+        generation.expire(&self.target.member.name, &config.tasks);
     }
 }

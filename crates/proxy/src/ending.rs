@@ -9,14 +9,17 @@ use bytes::Bytes;
 use fleetgate_stack::{Body, BoxError};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::generation::Generation;
 
 pin_project! {
-    /// Passes `inner` through until it ends or the token is cancelled; then it ends as it is told.
+    /// Passes `inner` through until it ends or its generation has to; then it ends as it is told.
     pub(crate) struct EndingBody {
         inner: Body,
         #[pin]
         ending: WaitForCancellationFutureOwned,
+        generation: Generation,
         manner: Manner,
         ended: bool,
     }
@@ -33,17 +36,18 @@ pub(crate) enum Manner {
 
 /// The body was told to end.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer was broken off: the server stops, or the cluster is gone")]
+#[error("the answer was broken off: the server stops, or cluster or credentials are gone")]
 struct BrokenOff;
 
 // === impl EndingBody ===
 
 impl EndingBody {
-    /// `inner`, until `ending` is cancelled; then it ends in `manner`.
-    pub(crate) fn new(inner: Body, ending: CancellationToken, manner: Manner) -> Self {
+    /// `inner`, until `generation` has to end; then it ends in `manner`.
+    pub(crate) fn new(inner: Body, generation: &Generation, manner: Manner) -> Self {
         Self {
             inner,
-            ending: ending.cancelled_owned(),
+            ending: generation.ending().clone().cancelled_owned(),
+            generation: generation.clone(),
             manner,
             ended: false,
         }
@@ -89,11 +93,12 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::{EndingBody, Manner};
+    use crate::generation::Generation;
 
     fn endless(ending: &CancellationToken, manner: Manner) -> EndingBody {
         let frames = stream::pending::<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>();
         let endless = Body::new(StreamBody::new(frames));
-        EndingBody::new(endless, ending.clone(), manner)
+        EndingBody::new(endless, &Generation::first(ending), manner)
     }
 
     #[tokio::test]

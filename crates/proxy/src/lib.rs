@@ -97,6 +97,7 @@ mod cluster;
 mod ending;
 mod error;
 mod extended_connect;
+mod generation;
 mod head;
 mod identity;
 mod impersonate;

@@ -13,7 +13,7 @@ use http::{
 };
 use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     attribute::asks_for_upgrade,
     ending::{EndingBody, Manner},
     extended_connect::ExtendedConnect,
+    generation::Generation,
     identity::{forwarded_for, present, strip_hop_by_hop},
     limits::{Entered, Limits},
     location::Locations,
@@ -44,8 +45,9 @@ pub(crate) struct Member<S> {
 
 /// What is known of requests that last.
 pub(crate) struct Lasting {
-    /// Ends watches and upgrades: when the server stops or the cluster is gone.
-    pub(crate) ending: CancellationToken,
+    /// Ends watches and upgrades: when the server stops, the cluster is gone, or the grace period
+    /// is over after a change of credentials.
+    pub(crate) generation: Generation,
     /// Keeps count of upgrades.
     pub(crate) upgrades: TaskTracker,
     /// How many there may be at a time.
@@ -83,9 +85,9 @@ impl<S> Member<S> {
         }
     }
 
-    /// What ends watches and upgrades.
-    pub(crate) fn ending(&self) -> CancellationToken {
-        self.lasting.ending.clone()
+    /// What watches and upgrades are begun in.
+    pub(crate) const fn generation(&self) -> &Generation {
+        &self.lasting.generation
     }
 
     /// The limits of the member, if they are still these.
@@ -94,9 +96,9 @@ impl<S> Member<S> {
         limits.are(settings).then(|| limits.clone())
     }
 
-    /// Ends what lasts.
+    /// Ends what lasts of the cluster, also what was begun with earlier credentials.
     pub(crate) fn end(&self) {
-        self.lasting.ending.cancel();
+        self.lasting.generation.end_all();
     }
 }
 
@@ -201,16 +203,16 @@ where
         response
     }
 
-    /// An answer that is told to end when the server stops. Only a watch can end at any place and
-    /// be whole; of anything else the caller must see that the rest is missing.
+    /// An answer that can be told to end. Only a watch can end at any place and be whole; of anything
+    /// else the caller must see that the rest is missing.
     fn relay_lasting(&self, response: Response<Body>, verb: &Verb) -> Response<Body> {
-        let ending = self.lasting.ending.clone();
+        let generation = &self.lasting.generation;
         let manner = match verb.as_str() {
             "watch" => Manner::End,
             _ => Manner::BreakOff,
         };
         self.relay(response)
-            .map(|body| Body::new(EndingBody::new(body, ending, manner)))
+            .map(|body| Body::new(EndingBody::new(body, generation, manner)))
     }
 
     /// The answer to an upgrade: the switch and the bytes of both sides, or the member's own
@@ -238,9 +240,10 @@ where
         if !switched {
             return Err(self.no_upgrade(&response));
         }
-        let ending = self.lasting.ending.clone();
+        let generation = self.lasting.generation.clone();
+        let ending = generation.ending().clone();
         let splice = upgrade::splice(caller.upgrade, member, ending, self.upgrade_idle_timeout);
-        let splice = splice.map(move |()| drop(place));
+        let splice = splice.map(move |()| drop((place, generation)));
         self.tasks.spawn(self.lasting.upgrades.track_future(splice));
         Ok(response)
     }

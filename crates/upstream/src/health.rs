@@ -27,10 +27,12 @@ const POLICY: BreakerPolicy = BreakerPolicy {
     failures: 3,
     rest: Duration::from_secs(1),
 };
-/// How often it is looked whether anything was heard while requests wait.
-const TICK: Duration = Duration::from_millis(200);
-/// So many looks at which nothing was heard are a reason to connect to see.
-const SILENT_TICKS: u32 = 2;
+/// How often it is looked whether anything was heard while requests wait. The first look after
+/// something was heard finds that; with the others below and a hop of such a connection it is less
+/// than a second until the member is given up.
+const TICK: Duration = Duration::from_millis(80);
+/// So many looks in a row at which nothing was heard are a reason to connect to see.
+const SILENT_TICKS: u32 = 5;
 /// Rest between connections that are made to see.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// The least time that a hop of such a connection is given, and how many times that of the last one

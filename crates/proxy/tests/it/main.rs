@@ -6,6 +6,7 @@
 
 mod clusters;
 mod embedded;
+mod grace;
 mod headers;
 mod impersonation;
 mod in_flight;

@@ -45,6 +45,8 @@ const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 pub(crate) struct World {
     pub(crate) stack: BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>,
     pub(crate) retain: Arc<dyn Retain>,
+    /// Makes a future that compares the stacks with what the ports answer now.
+    review: Box<dyn Fn() -> BoxFuture<'static, ()>>,
     /// Makes a future that is done when no connection is upgraded.
     pub(crate) upgrades_ended: Box<dyn Fn() -> BoxFuture<'static, ()>>,
     pub(crate) ports: Arc<Ports>,
@@ -202,10 +204,14 @@ impl World {
             .layer(StageLayer::new(Authorization::new(authorizer(&ports))))
             .layer(RoutingLayer::new(rules.local))
             .service(clusters.clone());
-        let ended = clusters.clone();
+        let (ended, reviewed) = (clusters.clone(), clusters.clone());
         Self {
             stack: BoxCloneSyncService::new(stack),
             retain: Arc::new(clusters),
+            review: Box::new(move || {
+                let reviewed = reviewed.clone();
+                Box::pin(async move { reviewed.review().await })
+            }),
             upgrades_ended: Box::new(move || {
                 let ended = ended.clone();
                 Box::pin(async move { ended.upgrades_ended().await })
@@ -240,6 +246,11 @@ impl World {
     pub(crate) fn delete(&self) {
         self.ports.member.store(Arc::new(None));
         self.retain.retain(&|_| false);
+    }
+
+    /// Lets the stack see what changed.
+    pub(crate) async fn review(&self) {
+        (self.review)().await;
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! exec, attach and port-forward, through the whole stack and over real connections.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::Settings;
@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{PATIENCE, Served, World, request};
+use crate::support::{PATIENCE, Served, World, credentials, request};
 
 const EXEC: &str = "/api/v1/namespaces/n/pods/p/exec?command=cat&command=-&stdin=true";
 
@@ -212,6 +212,27 @@ async fn an_upgrade_ends_with_its_cluster_and_with_the_server() {
         assert_eq!(rest(&mut stream).await, "");
         member.wait_upgraded(1).await;
     }
+}
+
+#[tokio::test]
+async fn an_upgrade_ends_when_the_grace_period_of_its_credentials_is_over() {
+    let member = member(|_| Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new()))).await;
+    let world = World::of(&member);
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    let mut stream = switched(answer).await;
+    let new = Ok(Arc::new(credentials("new")));
+    world.ports.credentials.store(Arc::new(new));
+    world.review().await;
+    stream.write_all(b"x").await.expect("sent");
+    assert_eq!(stream.read_u8().await.expect("an echo"), b'x');
+    let grace = Duration::from_mins(10);
+    tokio::time::pause();
+    tokio::time::advance(grace + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    assert_eq!(rest(&mut stream).await, "");
+    member.wait_upgraded(1).await;
 }
 
 #[tokio::test]

@@ -5,14 +5,19 @@ use std::{future::pending, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::{Class, Hop, UpstreamError};
+use fleetgate_stack::Body;
 use fleetgate_testkit::{Answer, FakeMember, Received};
 use futures::future::join_all;
-use http::StatusCode;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use http::{Response, StatusCode};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{PATIENCE, Pki, RawServer, Setup, eventually, free_address};
 
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const OPEN: &str = "upstream_circuit_open{";
 const OPENED: &str = "upstream_circuit_opened_total";
@@ -26,7 +31,7 @@ async fn given_up(setup: &Setup, class: Class) -> (Hop, Option<&'static str>) {
             retry_after,
         }) = setup.get("/", class).await
         {
-            assert!(retry_after <= Duration::from_secs(1), "{retry_after:?}");
+            assert!(retry_after <= SECOND, "{retry_after:?}");
             assert_eq!(setup.metric(OPEN), 1);
             return (hop, detail);
         }
@@ -46,7 +51,7 @@ async fn a_member_that_refuses_connections_is_given_up_until_it_is_back() {
     assert_eq!(given_up(&setup, Class::Upgrade).await, want);
     assert_eq!(member.counts().accepted, 0, "it was left alone");
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(SECOND).await;
     tokio::time::resume();
     setup.get_text("/", Class::LongRunning).await;
     assert_eq!((setup.metric(OPEN), setup.metric(OPENED)), (0, 1));
@@ -59,7 +64,7 @@ async fn a_trial_that_fails_leaves_the_member_alone_again() {
     given_up(&setup, Class::Short).await;
     for _ in 0..2 {
         tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(SECOND).await;
         tokio::time::resume();
         let trial = setup.get("/", Class::Short).await.expect_err("a failure");
         assert!(matches!(trial, UpstreamError::Failed { .. }), "{trial:?}");
@@ -69,13 +74,17 @@ async fn a_trial_that_fails_leaves_the_member_alone_again() {
     assert_eq!(setup.metric(OPENED), 1);
 }
 
-/// Callers of each class, who would wait for an hour, are let go.
-async fn let_go(endpoint: &str, hop: Hop) {
-    let setup = Setup::to(endpoint, None).insecure().timeouts(HOUR).build();
+/// What callers of each class get, who would wait for an hour.
+async fn callers(setup: &Setup) -> Vec<Result<Response<Body>, UpstreamError>> {
     let classes = [Class::Short, Class::LongRunning, Class::Upgrade];
     let callers = classes.into_iter().cycle().take(12);
-    let answers = callers.map(|class| setup.get("/", class));
-    for answer in join_all(answers).await {
+    join_all(callers.map(|class| setup.get("/", class))).await
+}
+
+/// They are let go.
+async fn let_go(endpoint: &str, hop: Hop) {
+    let setup = Setup::to(endpoint, None).insecure().timeouts(HOUR).build();
+    for answer in callers(&setup).await {
         let Err(UpstreamError::GivenUp {
             hop: found, detail, ..
         }) = answer
@@ -86,18 +95,17 @@ async fn let_go(endpoint: &str, hop: Hop) {
     }
 }
 
-#[tokio::test]
-async fn a_member_that_accepts_and_says_nothing_holds_nobody() {
+/// A member that accepts, and says nothing.
+async fn silent() -> RawServer {
     let silent = RawServer::tcp(|_, stream| async move {
         pending::<()>().await;
         drop(stream);
     });
-    let silent = silent.await;
-    let_go(&silent.https(), Hop::Tls).await;
+    silent.await
 }
 
-#[tokio::test]
-async fn a_member_that_never_accepts_holds_nobody() {
+/// A member that drops what is sent to it, for as long as both are held.
+async fn black_hole() -> (TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let listener = socket.listen(0).expect("listens");
@@ -108,7 +116,44 @@ async fn a_member_that_never_accepts_holds_nobody() {
         queued.push(stream.expect("queued"));
         assert!(queued.len() < 16, "the queue does not fill");
     }
-    let_go(&format!("https://{address}"), Hop::Connect).await;
+    (listener, queued)
+}
+
+fn url(listener: &TcpListener) -> String {
+    let address = listener.local_addr().expect("an address");
+    format!("https://{address}")
+}
+
+#[tokio::test]
+async fn a_member_that_accepts_and_says_nothing_holds_nobody() {
+    let_go(&silent().await.https(), Hop::Tls).await;
+}
+
+#[tokio::test]
+async fn a_member_that_never_accepts_holds_nobody() {
+    let (listener, _queued) = black_hole().await;
+    let_go(&url(&listener), Hop::Connect).await;
+}
+
+/// All who call the member at `endpoint` are let go within a second, by tokio's clock.
+async fn check_within_a_second(endpoint: &str) {
+    let setup = Setup::to(endpoint, None).insecure().timeouts(HOUR).build();
+    let since = Instant::now();
+    assert!(callers(&setup).await.iter().all(Result::is_err));
+    assert!(
+        since.elapsed() <= SECOND,
+        "{endpoint}: {:?}",
+        since.elapsed()
+    );
+    assert_eq!((setup.metric(OPEN), setup.metric(OPENED)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_member_is_given_up_within_a_second() {
+    check_within_a_second(&format!("https://{}", free_address())).await;
+    check_within_a_second(&silent().await.https()).await;
+    let (listener, _queued) = black_hole().await;
+    check_within_a_second(&url(&listener)).await;
 }
 
 /// A relay to `member`, until `frozen`: then nothing moves any more, and nothing is closed.
@@ -130,7 +175,17 @@ async fn freezer(member: SocketAddr, frozen: CancellationToken) -> RawServer {
     .await
 }
 
-#[tokio::test]
+/// What `work` comes to while the clock stands still: tokio lets it stand as long as a thread works.
+async fn without_time<T>(work: impl Future<Output = T>) -> T {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let thread = tokio::task::spawn_blocking(move || wait.recv());
+    let worked = work.await;
+    drop(done);
+    assert!(thread.await.expect("a thread").is_err());
+    worked
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_member_that_freezes_is_given_up_though_its_connections_stand() {
     let pki = Pki::new();
     let member = FakeMember::tls(&pki.leaf).echo().await;
@@ -138,15 +193,19 @@ async fn a_member_that_freezes_is_given_up_though_its_connections_stand() {
     let relay = freezer(member.address(), frozen.clone()).await;
     let setup = Setup::to(&relay.https(), Some(&pki.ca));
     let setup = setup.timeouts(HOUR).build();
-    setup.get_text("/", Class::Short).await;
-    setup.get_text("/", Class::LongRunning).await;
+    // A connection that took long is waited for longer.
+    without_time(setup.get_text("/", Class::Short)).await;
+    without_time(setup.get_text("/", Class::LongRunning)).await;
     frozen.cancel();
+    let since = Instant::now();
     let waits = setup.get("/", Class::Short);
     let told = eventually("given up", || setup.metric(OPEN) == 1);
     tokio::select! {
         answer = waits => panic!("{answer:?}"),
         () = told => {}
     }
+    assert!(since.elapsed() <= SECOND, "{:?}", since.elapsed());
+    tokio::time::resume();
     assert_eq!(given_up(&setup, Class::Short).await.0, Hop::Tls);
 }
 
