@@ -2,8 +2,9 @@
 
 use fleetgate_stack::Body;
 use http::{
-    HeaderMap, HeaderName, Method, Request, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Version,
     header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+    uri::Authority,
 };
 
 use crate::{Error, Stage, extended_connect};
@@ -57,12 +58,19 @@ fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadError> {
     if repeats(headers, &HOST) {
         return Err(HeadError::Ambiguous("the request has more than one Host"));
     }
+    if version == Version::HTTP_11 && !headers.contains_key(HOST) {
+        return Err(HeadError::Ambiguous("the request has no Host"));
+    }
+    if headers.get(HOST).is_some_and(|host| !is_host(host)) {
+        let other = "the request has a Host that is no name or address";
+        return Err(HeadError::Ambiguous(other));
+    }
     if repeats(headers, &CONTENT_LENGTH) {
         let twice = "the request has more than one Content-Length";
         return Err(HeadError::Ambiguous(twice));
     }
     let coding = headers.get(TRANSFER_ENCODING);
-    let chunked = |coding: &http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     if coding.is_some_and(|coding| !chunked(coding)) || repeats(headers, &TRANSFER_ENCODING) {
         let other = "the request has a Transfer-Encoding other than chunked";
         return Err(HeadError::Ambiguous(other));
@@ -70,12 +78,18 @@ fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadError> {
     Ok(())
 }
 
+/// Whether `host` is empty or `name[:port]` (RFC 9112, section 3.2).
+fn is_host(host: &HeaderValue) -> bool {
+    let bytes = host.as_bytes();
+    bytes.is_empty() || (!bytes.contains(&b'@') && Authority::try_from(bytes).is_ok())
+}
+
 fn repeats(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
 }
 
 fn size(headers: &HeaderMap) -> usize {
-    let field = |(name, value): (&HeaderName, &http::HeaderValue)| {
+    let field = |(name, value): (&HeaderName, &HeaderValue)| {
         name.as_str().len() + value.len() + FIELD_OVERHEAD
     };
     headers.iter().map(field).sum()
@@ -89,12 +103,17 @@ mod tests {
 
     #[track_caller]
     fn ambiguous(fields: &[(&'static str, &'static str)], want: bool) {
+        ambiguous_in(Version::HTTP_2, fields, want);
+    }
+
+    #[track_caller]
+    fn ambiguous_in(version: Version, fields: &[(&'static str, &'static str)], want: bool) {
         let field = |(name, value): &(&'static str, &'static str)| {
             let name = HeaderName::from_static(name);
             (name, HeaderValue::from_static(value))
         };
         let headers: HeaderMap = fields.iter().map(field).collect();
-        let found = check(Version::HTTP_11, &headers);
+        let found = check(version, &headers);
         assert_eq!(matches!(found, Err(HeadError::Ambiguous(_))), want);
     }
 
@@ -113,13 +132,33 @@ mod tests {
     }
 
     #[test]
+    fn a_request_of_http1_says_which_host_it_is_for() {
+        for (version, want) in [
+            (Version::HTTP_10, false),
+            (Version::HTTP_11, true),
+            (Version::HTTP_2, false),
+        ] {
+            ambiguous_in(version, &[], want);
+            ambiguous_in(version, &[("host", "")], false);
+        }
+        for host in ["h", "h:443", "10.0.0.1", "[::1]:443", "my_host.test"] {
+            ambiguous_in(Version::HTTP_11, &[("host", host)], false);
+        }
+        for host in ["u@h", "h/x", "a b", "h?", "a,b\\c", "[::1"] {
+            ambiguous_in(Version::HTTP_11, &[("host", host)], true);
+        }
+    }
+
+    #[test]
     fn a_head_is_limited_in_fields_and_bytes() {
         let fields = |count: usize| -> HeaderMap {
             let field = |n| {
                 let name = HeaderName::try_from(format!("x-{n}")).expect("a name");
                 (name, HeaderValue::from_static("1"))
             };
-            (0..count).map(field).collect()
+            let host = HeaderName::from_static("host");
+            let host = (host, HeaderValue::from_static("h"));
+            (1..count).map(field).chain([host]).collect()
         };
         let head = |version, headers| check(version, &headers);
         let versions = [Version::HTTP_11, Version::HTTP_2];

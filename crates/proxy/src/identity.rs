@@ -7,8 +7,8 @@ use fleetgate_stack::list_elements;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        AUTHORIZATION, CONNECTION, InvalidHeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRANSFER_ENCODING, UPGRADE,
+        AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, InvalidHeaderValue, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
     },
 };
 
@@ -72,6 +72,23 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderVa
     if let Some(protocol) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, protocol);
+    }
+}
+
+/// Removes from `trailers` what only we tell a member, and what belongs to one connection.
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    strip_identity(trailers);
+    for name in [
+        AUTHORIZATION,
+        CONTENT_LENGTH,
+        HOST,
+        UPGRADE,
+        X_FORWARDED_FOR,
+    ] {
+        trailers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        trailers.remove(name);
     }
 }
 

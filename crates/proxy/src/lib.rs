@@ -79,6 +79,7 @@
 //! let ask = async |cluster: &str| {
 //!     let clusters = "/apis/cluster.karmada.io/v1alpha1/clusters";
 //!     let request = Request::get(format!("{clusters}/{cluster}/proxy/api?limit=1"));
+//!     let request = request.header("host", "fleet");
 //!     let answer = server.clone().oneshot(request.body(Body::empty())?).await?;
 //!     let (code, body) = (answer.status(), answer.into_body().collect().await?.to_bytes());
 //!     Ok::<_, Box<dyn std::error::Error + Send + Sync>>((code.as_u16(), body))
@@ -110,6 +111,7 @@ mod rescue;
 mod rescue_layer;
 mod route;
 mod stage;
+mod trailers;
 mod upgrade;
 
 use std::time::Duration;

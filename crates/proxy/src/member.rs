@@ -28,6 +28,7 @@ use crate::{
     metrics::MemberMetrics,
     rescue::refusal,
     route::Routed,
+    trailers::OwnTrailers,
     upgrade,
 };
 
@@ -145,6 +146,7 @@ where
             })
         })?;
         request.extensions_mut().clear();
+        let mut request = request.map(OwnTrailers::of);
         let headers = request.headers_mut();
         strip_hop_by_hop(headers, protocol);
         present(headers, user, credentials).map_err(|source| {

@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, GuardedBody};
-use http::{HeaderMap, Method, Request, Response, Uri, Version, header::HOST};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
+    header::{COOKIE, HOST},
+};
 use http_body::Body as _;
 use hyper::client::conn::{TrySendError, http2::SendRequest};
 
@@ -163,6 +166,7 @@ impl Pools {
         *request.version_mut() = Version::HTTP_11;
         let host = self.endpoint.host_header.clone();
         request.headers_mut().insert(HOST, host);
+        join_cookies(request.headers_mut());
     }
 
     fn prepare_http2(&self, request: &mut Request<Body>) -> Result<(), UpstreamError> {
@@ -174,6 +178,17 @@ impl Pools {
         *request.version_mut() = Version::HTTP_2;
         request.headers_mut().remove(HOST);
         Ok(())
+    }
+}
+
+/// HTTP/2 may bring cookies in several fields, HTTP/1.1 in one (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let fields = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let fields: Vec<_> = fields.collect();
+    if fields.len() > 1
+        && let Ok(one) = HeaderValue::from_bytes(&fields.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, one);
     }
 }
 

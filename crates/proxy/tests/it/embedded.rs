@@ -20,7 +20,7 @@ async fn ask(member: &FakeMember, path: &str, user: Option<&str>) -> StatusCode 
     };
     let target = Member::new(name, member.url());
     let app = embed::app(target, credentials, &mut Registry::default());
-    let mut request = Request::get(path);
+    let mut request = Request::get(path).header("host", "fleet");
     if let Some(user) = user {
         request = request.header("x-user", user);
     }

@@ -143,6 +143,63 @@ async fn what_has_no_body_has_none_here() {
     }
 }
 
+/// A member of HTTP/1.1 that answers each request on one connection, as the end of its path says.
+async fn bodiless() -> RawServer {
+    RawServer::tcp(|_, mut stream| async move {
+        loop {
+            let request = super::support::read_request(&mut stream).await;
+            let request = String::from_utf8_lossy(&request);
+            let Some(path) = request.split(' ').nth(1) else {
+                return;
+            };
+            let answer = match path.rsplit('/').next() {
+                Some("head") => "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n",
+                Some("chunked") => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                Some("204") => "HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n",
+                Some("304") => "HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n",
+                _ => "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext",
+            };
+            let sent = stream.write_all(answer.as_bytes()).await;
+            sent.unwrap_or_default();
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_has_no_body_takes_nothing_of_the_next_answer() {
+    let cases = [
+        ("HEAD", "head", 200),
+        ("HEAD", "chunked", 200),
+        ("HEAD", "304", 304),
+        ("GET", "304", 304),
+        ("GET", "204", 204),
+        ("DELETE", "204", 204),
+    ];
+    for version in VERSIONS {
+        let member = bodiless().await;
+        let world = World::start(&format!("http://{}", member.address)).await;
+        let (mut http1, mut http2) = (world.http1().await, world.http2().await);
+        let mut ask = async |method: &str, rest: &str| {
+            if version == Version::HTTP_2 {
+                let request = Http2::request(rest).method(method).body(());
+                let request = request.expect("a request");
+                return http2.exchange(request, b"").await.expect("an answer");
+            }
+            let head = format!("{method} {PROXY}{rest} HTTP/1.1\r\nHost: server\r\n\r\n");
+            http1.write(head.as_bytes()).await;
+            http1.answer_to(method).await.expect("an answer")
+        };
+        for (method, what, code) in cases {
+            let seen = ask(method, &format!("/{what}")).await;
+            assert_eq!((seen.code, seen.text()), (code, ""), "{method} {what}");
+            let next = ask("GET", "/next").await;
+            assert_eq!((next.code, next.text()), (200, "next"), "{method} {what}");
+        }
+        assert_eq!(member.accepted(), 1, "the connection is kept");
+    }
+}
+
 #[tokio::test]
 async fn what_is_meant_for_the_caller_cannot_be_named_away() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncache-control: no-store\r\n\

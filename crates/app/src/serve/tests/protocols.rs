@@ -5,7 +5,7 @@ use fleetgate_testkit::{Answer, FakeMember, RawServer, Received};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use tokio::time::timeout;
 
-use super::support::{End, Http2, PATIENCE, PROXY, World, member_leaf};
+use super::support::{End, Http2, PATIENCE, PROXY, Recording, World, member_leaf};
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 /// No text, no JSON, no whole gzip: whoever looks into it breaks it.
@@ -141,6 +141,64 @@ async fn trailers_and_chunks_of_a_request_arrive() {
         assert_eq!(received.body(), "onetwo");
         assert_eq!(received.trailers().expect("trailers")["x-sum"], "42");
     }
+}
+
+#[tokio::test]
+async fn no_trailer_names_an_identity_to_the_member() {
+    let names = [
+        "impersonate-user",
+        "impersonate-group",
+        "impersonate-extra-scopes",
+        "x-remote-user",
+        "x-remote-extra-scopes",
+        "authorization",
+        "proxy-authorization",
+        "host",
+        "x-forwarded-for",
+    ];
+    for member in both_members(|_| Answer::Echo).await {
+        let world = World::start(&member.url()).await;
+        for others in [&[][..], &["x-sum"]] {
+            let all = || names.iter().chain(others);
+            // To a member of HTTP/1.1 a field is sent on only where it is announced.
+            let lines: String = all().map(|name| format!("{name}: 42\r\n")).collect();
+            let announced = all().copied().collect::<Vec<_>>().join(", ");
+            let head = format!(
+                "POST {PROXY}/x HTTP/1.1\r\nHost: server\r\nTransfer-Encoding: chunked\r\n\
+                 Trailer: {announced}\r\n\r\n3\r\none\r\n0\r\n{lines}\r\n"
+            );
+            let mut caller = world.http1().await;
+            caller.write(head.as_bytes()).await;
+            assert_eq!(caller.answer().await.expect("an answer").code, 200);
+            let mut trailers = HeaderMap::new();
+            for name in all() {
+                trailers.insert(*name, HeaderValue::from_static("42"));
+            }
+            world.http2().await.post_with(trailers).await;
+            let received = member.received();
+            for received in &received[received.len() - 2..] {
+                assert_eq!(received.body(), "one");
+                let trailers = received.trailers().unwrap_or_default();
+                let found: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
+                assert_eq!(found, others);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn cookies_of_http2_are_one_field_of_http1() {
+    let member = Recording::start().await;
+    let world = World::start(&member.url()).await;
+    let mut request = Http2::request("/x");
+    for cookie in ["a=1", "b=2; c=3", "d=4"] {
+        request = request.header("cookie", cookie);
+    }
+    let request = request.body(()).expect("a request");
+    let seen = world.http2().await.exchange(request, b"").await;
+    assert_eq!(seen.expect("an answer").code, 200);
+    let cookies = "a=1; b=2; c=3; d=4";
+    assert_eq!(member.requests()[0].values("cookie"), [cookies]);
 }
 
 #[tokio::test]

@@ -201,7 +201,13 @@ async fn hosts_and_lines_are_read_in_one_way() {
     let raw = |line: &str, fields: &str| format!("{line}\r\n{fields}\r\n\r\n").into_bytes();
     let get = format!("GET {PROXY}/first HTTP/1.1");
     for (line, fields, want) in [
-        (get.as_str(), "Host: server\r\nHost: server", Refused),
+        (get.as_str(), "X: 1", Refused),
+        (&get, "Host: u@server", Refused),
+        (&get, "Host: server/x", Refused),
+        (&get, "Host:", Once("")),
+        (&get.replace("GET /", "GET http://evil/"), "X: 1", Refused),
+        (&get.replace("HTTP/1.1", "HTTP/1.0"), "X: 1", Once("")),
+        (&get, "Host: server\r\nHost: server", Refused),
         (&get, "Host: server\r\nHost: evil", Refused),
         (&get, "Host: server\r\n Host: evil", Refused),
         (&get, "Host: evil", Once("")),

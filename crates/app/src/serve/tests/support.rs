@@ -9,7 +9,7 @@ use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use fleetgate_model::{
     Attributes, AuthenticateError, AuthorizeError, ClusterName, Credentials, CredentialsError,
-    Decision, Member, Settings, User,
+    Decision, Member, User,
 };
 use fleetgate_proxy::{
     Attribution, Authentication, Authorization, Authorized, Clusters, ConstrainedImpersonation,
@@ -176,6 +176,21 @@ impl Http2 {
         self.exchange(request, b"").await
     }
 
+    /// A POST of `one` with `trailers`, which is to be answered with 200.
+    pub(super) async fn post_with(&mut self, trailers: http::HeaderMap) {
+        let names: Vec<_> = trailers.keys().map(http::HeaderName::as_str).collect();
+        let request = Self::request("/x").method("POST");
+        let request = request.header("trailer", names.join(", ")).body(());
+        let request = request.expect("a request");
+        let sent = self.sender.send_request(request, false);
+        let (answer, mut send) = sent.expect("sent");
+        send.send_data(Bytes::from_static(b"one"), false)
+            .expect("sent");
+        send.send_trailers(trailers).expect("sent");
+        let answer = timeout(PATIENCE, answer).await.expect("in time");
+        assert_eq!(answer.expect("an answer").status(), 200);
+    }
+
     /// What `request` with `body` was answered with.
     pub(super) async fn exchange(
         &mut self,
@@ -309,15 +324,10 @@ async fn local(_: Authorized) -> Result<Response<Body>, fleetgate_proxy::Error> 
 }
 
 fn member(endpoint: &str) -> Member {
+    let name = ClusterName::parse("m").expect("a name");
     Member {
-        name: ClusterName::parse("m").expect("a name"),
-        uid: "1".to_owned(),
-        endpoint: endpoint.to_owned(),
-        secret: None,
-        impersonator_secret: None,
         insecure_skip_tls_verification: true,
-        forward_proxy: None,
-        settings: Ok(Settings::default()),
+        ..Member::new(name, endpoint)
     }
 }
 

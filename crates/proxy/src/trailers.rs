@@ -1,0 +1,56 @@
+//! Trailers of a request: fields that some servers read as if they stood in the head.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use fleetgate_stack::{Body, BoxError};
+use http_body::{Frame, SizeHint};
+
+use crate::identity::strip_trailers;
+
+/// Passes a body through, but for trailers that a caller must not send to a member.
+pub(crate) struct OwnTrailers(Body);
+
+// === impl OwnTrailers ===
+
+impl OwnTrailers {
+    /// `body`, as it is where there is nothing to come.
+    pub(crate) fn of(body: Body) -> Body {
+        match http_body::Body::is_end_stream(&body) {
+            true => body,
+            false => Body::new(Self(body)),
+        }
+    }
+}
+
+impl http_body::Body for OwnTrailers {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            strip_trailers(trailers);
+            if trailers.is_empty() {
+                return Poll::Ready(None);
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
