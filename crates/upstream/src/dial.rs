@@ -14,6 +14,7 @@ use hyper_util::{
 use rustls::ClientConfig;
 use tokio::{
     net::TcpStream,
+    sync::watch,
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -83,6 +84,8 @@ pub(crate) struct Dialer {
     pub(crate) metrics: MemberMetrics,
     /// Is told how it goes.
     pub(crate) health: Arc<Health>,
+    /// Where it is told how far a connection has come, if somebody wants to know.
+    pub(crate) at: Option<watch::Sender<Hop>>,
 }
 
 /// A failure with the address that it is about: for the log, never for the caller.
@@ -107,18 +110,6 @@ impl Dialer {
         let dialed = self.stream_and_tls(offer).await;
         self.health.dialed(&dialed, since);
         dialed.map_err(|error| self.with_address(error))
-    }
-
-    /// Makes a connection just to see whether one can be made, each hop in `patience` at most.
-    ///
-    /// # Errors
-    /// As [`Self::dial`].
-    pub(crate) async fn check(&self, patience: Duration) -> Result<(), UpstreamError> {
-        let mut impatient = self.clone();
-        let config = &mut impatient.config;
-        config.connect_timeout = config.connect_timeout.min(patience);
-        config.tls_timeout = config.tls_timeout.min(patience);
-        impatient.dial(Offer::Http2).await.map(drop)
     }
 
     async fn stream_and_tls(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
@@ -154,9 +145,9 @@ impl Dialer {
         let config = self.config;
         let lookup = tokio::net::lookup_host((host.to_owned(), port))
             .map_err(|source| Told::of("the name cannot be resolved", source));
-        let found = limit(config.connect_timeout, Hop::Dns, lookup).await?;
+        let found = self.hop(config.connect_timeout, Hop::Dns, lookup).await?;
         let connect = connect(found.collect(), port, config);
-        let stream = limit(config.connect_timeout, hop, connect).await?;
+        let stream = self.hop(config.connect_timeout, hop, connect).await?;
         Ok(stream.into_inner())
     }
 
@@ -167,7 +158,8 @@ impl Dialer {
         }
         // Boxed, so that what a tunnel is made of does not show in the type of a dial.
         let tunnel = tunnel::open(stream, via.protocol.clone(), self.endpoint.clone()).boxed();
-        limit(self.config.connect_timeout, Hop::Proxy, tunnel).await
+        self.hop(self.config.connect_timeout, Hop::Proxy, tunnel)
+            .await
     }
 
     async fn tls(
@@ -179,7 +171,7 @@ impl Dialer {
     ) -> Result<TlsStream<BoxedIo>, UpstreamError> {
         let name = server_name(host).map_err(|source| untrusted(hop, source))?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);
-        let done = limit(self.config.tls_timeout, hop, handshake).await;
+        let done = self.hop(self.config.tls_timeout, hop, handshake).await;
         done.map_err(|error| match error {
             UpstreamError::Failed { source, .. } if is_tls(&*source) => untrusted(hop, source),
             // A handshake that broke off says nothing of who the other side is.
@@ -189,6 +181,19 @@ impl Dialer {
             | UpstreamError::TimedOut { .. }
             | UpstreamError::Untrusted { .. } => error,
         })
+    }
+
+    /// `work` of the hop `hop`, which is to be done within `time`.
+    async fn hop<T, E: Into<BoxError>>(
+        &self,
+        time: Duration,
+        hop: Hop,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, UpstreamError> {
+        if let Some(at) = &self.at {
+            at.send_replace(hop);
+        }
+        limit(time, hop, work).await
     }
 
     fn with_address(&self, error: UpstreamError) -> UpstreamError {

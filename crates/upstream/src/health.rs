@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
+    check::check,
     dial::Dialer,
     metrics::{MemberMetrics, OpenCircuit},
 };
@@ -35,8 +36,8 @@ const TICK: Duration = Duration::from_millis(80);
 const SILENT_TICKS: u32 = 5;
 /// Rest between connections that are made to see.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// The least time that a hop of such a connection is given, and how many times that of the last one
-/// that came about: a member far away is not a dead one.
+/// The least time that such a connection is given, and how many times that of the slowest of the
+/// last ones that came about: a member far away is not a dead one.
 const PATIENCE: (Duration, u32) = (Duration::from_millis(500), 4);
 
 /// What is known of one member.
@@ -48,8 +49,8 @@ pub(crate) struct Health {
     heard: AtomicBool,
     /// A task looks.
     watched: AtomicBool,
-    /// How long the last connection that came about took, in microseconds.
-    last_dial: AtomicU64,
+    /// How long the slowest of the last connections that came about took, in microseconds.
+    slow_dial: AtomicU64,
     metrics: MemberMetrics,
     /// Counts as an open circuit.
     open: Mutex<Option<OpenCircuit>>,
@@ -75,7 +76,7 @@ impl Health {
             waiting: AtomicUsize::new(0),
             heard: AtomicBool::new(false),
             watched: AtomicBool::new(false),
-            last_dial: AtomicU64::new(0),
+            slow_dial: AtomicU64::new(0),
             metrics,
             open: Mutex::new(None),
         }
@@ -86,14 +87,14 @@ impl Health {
     ///
     /// # Errors
     /// [`UpstreamError::GivenUp`]; or what the one who tried met with.
-    pub(crate) async fn admit(&self, dialer: &Dialer) -> Result<(), UpstreamError> {
+    pub(crate) async fn admit(&self, dialer: &Dialer, tasks: &Tasks) -> Result<(), UpstreamError> {
         match self.breaker.admit() {
             Admission::Pass => Ok(()),
             Admission::Refused { cause, retry_after } => {
                 self.metrics.refused();
                 Err(cause.given_up(retry_after))
             }
-            Admission::Trial(trial) => match dialer.check(self.patience()).await {
+            Admission::Trial(trial) => match check(dialer, self.patience(), tasks).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     if let Some(cause) = Cause::of(&error) {
@@ -129,7 +130,8 @@ impl Health {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         if !self.watched.load(Ordering::SeqCst) && !self.watched.swap(true, Ordering::SeqCst) {
             self.heard.store(false, Ordering::Relaxed);
-            tasks.spawn_until_stopped(watch(Arc::clone(self), dialer.clone()));
+            let watch = watch(Arc::clone(self), dialer.clone(), tasks.clone());
+            tasks.spawn_until_stopped(watch);
         }
         Waiting(self)
     }
@@ -150,7 +152,12 @@ impl Health {
         match dialed.as_ref().err().and_then(Cause::of) {
             None => {
                 let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-                self.last_dial.store(micros, Ordering::Relaxed);
+                // One that is quick once may be slow the next time.
+                let slowest = |last: u64| Some(micros.max(last - last / 4));
+                let relaxed = Ordering::Relaxed;
+                self.slow_dial
+                    .fetch_update(relaxed, relaxed, slowest)
+                    .unwrap_or_default();
                 self.heard();
             }
             Some(cause) => {
@@ -163,13 +170,13 @@ impl Health {
 
     fn patience(&self) -> Duration {
         let (least, times) = PATIENCE;
-        let last = Duration::from_micros(self.last_dial.load(Ordering::Relaxed));
-        last.saturating_mul(times).max(least)
+        let slow = Duration::from_micros(self.slow_dial.load(Ordering::Relaxed));
+        slow.saturating_mul(times).max(least)
     }
 
     /// Connects to see, while nothing else is heard.
-    async fn check(&self, dialer: &Dialer) {
-        let Err(error) = dialer.check(self.patience()).await else {
+    async fn check(&self, dialer: &Dialer, tasks: &Tasks) {
+        let Err(error) = check(dialer, self.patience(), tasks).await else {
             return;
         };
         if let Some(cause) = Cause::of(&error)
@@ -188,7 +195,7 @@ impl Health {
 }
 
 /// Looks whether anything is heard as long as requests wait.
-async fn watch(health: Arc<Health>, dialer: Dialer) {
+async fn watch(health: Arc<Health>, dialer: Dialer, tasks: Tasks) {
     let mut silent = 0;
     let mut look_at = Instant::now();
     loop {
@@ -213,7 +220,7 @@ async fn watch(health: Arc<Health>, dialer: Dialer) {
         }
         silent += 1;
         if silent == SILENT_TICKS {
-            health.check(&dialer).await;
+            health.check(&dialer, &tasks).await;
             silent = 0;
             look_at = Instant::now() + CHECK_INTERVAL;
         }

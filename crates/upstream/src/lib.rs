@@ -3,6 +3,7 @@
 //! Knows neither who calls nor what is asked: it brings a request, whose headers are ready, to the
 //! member and the answer back.
 
+mod check;
 mod detail;
 mod dial;
 mod endpoint;
@@ -152,6 +153,7 @@ impl NewUpstream {
             config: self.config.with(settings),
             metrics,
             health: Arc::clone(&health),
+            at: None,
         };
         let tasks = &self.tasks;
         Ok(Pools {
@@ -262,7 +264,7 @@ impl Pools {
     async fn send(&self, to_member: ToMember<Body>) -> Result<Response<Body>, UpstreamError> {
         let ToMember { mut request, class } = to_member;
         self.locate(&mut request)?;
-        self.health.admit(&self.dialer).await?;
+        self.health.admit(&self.dialer, &self.tasks).await?;
         let _waiting = self.health.wait(&self.dialer, &self.tasks);
         let answer = match class {
             Class::Upgrade => self.upgrade(request).await,

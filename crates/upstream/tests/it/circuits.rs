@@ -11,7 +11,7 @@ use futures::future::join_all;
 use http::{Response, StatusCode};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    time::Instant,
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const OPEN: &str = "upstream_circuit_open{";
 const OPENED: &str = "upstream_circuit_opened_total";
+const CONNECTIONS: &str = "upstream_connections{";
 
 /// Brings requests until one is told that the member is given up, and says why it is.
 async fn given_up(setup: &Setup, class: Class) -> (Hop, Option<&'static str>) {
@@ -154,6 +155,43 @@ async fn a_dead_member_is_given_up_within_a_second() {
     check_within_a_second(&silent().await.https()).await;
     let (listener, _queued) = black_hole().await;
     check_within_a_second(&url(&listener)).await;
+}
+
+/// A relay to `member` that keeps each connection waiting for `delay` first.
+async fn slow_relay(member: SocketAddr, delay: Duration) -> RawServer {
+    RawServer::tcp(move |_, mut caller| async move {
+        sleep(delay).await;
+        let mut member = TcpStream::connect(member).await.expect("the member");
+        tokio::io::copy_bidirectional(&mut caller, &mut member)
+            .await
+            .unwrap_or_default();
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_handshake_is_slow_is_not_shut_out() {
+    let pki = Pki::new();
+    // A dial of theirs ends with the request that made it, so nothing but the breaker's own is left.
+    for class in [Class::Short, Class::Upgrade] {
+        let member = FakeMember::tls(&pki.leaf).echo().await;
+        let relay = slow_relay(member.address(), Duration::from_millis(1500)).await;
+        let setup = Setup::to(&relay.https(), Some(&pki.ca)).build();
+        // As whoever is told to come back a second later does.
+        let mut refused = 0;
+        while setup.get("/", class).await.is_err() {
+            refused += 1;
+            assert!(refused < 5, "{class:?}: it is never reached");
+            sleep(Duration::from_secs(1)).await;
+        }
+        // From then on it is known to be slow: nobody is let go while a new connection is made.
+        for _ in 0..5 {
+            member.cut_connections();
+            eventually("closed", || setup.metric(CONNECTIONS) == 0).await;
+            setup.get("/", class).await.expect("an answer");
+        }
+        assert!(setup.metric(OPENED) <= 1, "{class:?}");
+    }
 }
 
 /// A relay to `member`, until `frozen`: then nothing moves any more, and nothing is closed.
