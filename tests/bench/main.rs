@@ -10,6 +10,7 @@ mod report;
 mod requests;
 mod scale;
 mod start_up;
+mod steady;
 mod streams;
 mod watchers;
 mod ways;
@@ -38,6 +39,8 @@ enum Bench {
     Requests,
     /// A large fleet.
     Scale,
+    /// A dead member beside another, and slow readers.
+    Steady,
     /// Watches of a member, and large lists.
     Streams,
 }
@@ -64,6 +67,7 @@ impl Bench {
             Self::Pods => pods::run().await,
             Self::Requests => requests::run(&Ways::new(peers).await?).await,
             Self::Scale => scale::run().await,
+            Self::Steady => steady::run().await,
             Self::Streams => streams::run(&Ways::new(peers).await?).await,
         }
     }

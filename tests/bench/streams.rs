@@ -224,7 +224,7 @@ async fn create(member: &Client, path: &str, object: Value) -> Result<()> {
 }
 
 /// The most memory that a process has while this lives.
-struct Peak {
+pub(crate) struct Peak {
     kib: Arc<AtomicU64>,
     _sampler: JoinSet<()>,
 }
@@ -232,7 +232,7 @@ struct Peak {
 // === impl Peak ===
 
 impl Peak {
-    fn of(pid: u32) -> Self {
+    pub(crate) fn of(pid: u32) -> Self {
         let kib = Arc::new(AtomicU64::new(0));
         let most = Arc::clone(&kib);
         let mut sampler = JoinSet::new();
@@ -248,7 +248,7 @@ impl Peak {
         }
     }
 
-    fn kib(&self) -> u64 {
+    pub(crate) fn kib(&self) -> u64 {
         self.kib.load(Ordering::Relaxed)
     }
 }

@@ -147,7 +147,7 @@ struct GoldenArgs {
 #[derive(Args, Debug)]
 struct BenchArgs {
     /// Only this bench.
-    #[arg(value_parser = ["clusters", "pods", "requests", "scale", "streams"])]
+    #[arg(value_parser = ["clusters", "pods", "requests", "scale", "steady", "streams"])]
     name: Option<String>,
     /// Another endpoint of the same API, with a cluster member1, to measure in the same run. Its
     /// certificate is not checked.
