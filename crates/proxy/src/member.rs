@@ -146,7 +146,8 @@ where
             })
         })?;
         request.extensions_mut().clear();
-        let mut request = request.map(OwnTrailers::of);
+        let version = request.version();
+        let mut request = request.map(|body| OwnTrailers::of(body, version));
         let headers = request.headers_mut();
         strip_hop_by_hop(headers, protocol);
         present(headers, user, credentials).map_err(|source| {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use fleetgate_stack::{Body, BoxError};
+use fleetgate_stack::{Body, BoxError, WholeBody};
+use http::Version;
 use http_body::{Frame, SizeHint};
 
 use crate::identity::strip_trailers;
@@ -17,11 +18,15 @@ pub(crate) struct OwnTrailers(Body);
 // === impl OwnTrailers ===
 
 impl OwnTrailers {
-    /// `body`, as it is where there is nothing to come.
-    pub(crate) fn of(body: Body) -> Body {
-        match http_body::Body::is_end_stream(&body) {
-            true => body,
-            false => Body::new(Self(body)),
+    /// `body` of a request of `version`, as it is where there is nothing to come. One that was
+    /// reset is no whole one.
+    pub(crate) fn of(body: Body, version: Version) -> Body {
+        if http_body::Body::is_end_stream(&body) {
+            body
+        } else if version == Version::HTTP_2 {
+            Body::new(Self(Body::new(WholeBody::new(body))))
+        } else {
+            Body::new(Self(body))
         }
     }
 }

@@ -8,6 +8,7 @@ mod guard;
 mod list;
 mod new_service;
 mod tasks;
+mod whole;
 
 pub use body::{Body, BoxError};
 pub use breaker::{Admission, Breaker, BreakerPolicy, Trial};
@@ -16,3 +17,4 @@ pub use guard::GuardedBody;
 pub use list::list_elements;
 pub use new_service::NewService;
 pub use tasks::Tasks;
+pub use whole::WholeBody;

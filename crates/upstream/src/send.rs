@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use fleetgate_model::{Hop, UpstreamError};
-use fleetgate_stack::{Body, GuardedBody};
+use fleetgate_stack::{Body, GuardedBody, WholeBody};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
     header::{COOKIE, HOST},
@@ -19,7 +19,7 @@ use crate::{
     http2::{Stream, Taken},
 };
 
-/// How many connections may be closed by the member before one takes a request.
+/// How many connections may be closed by the member, or requests refused, before one is taken.
 const ATTEMPTS: usize = 10;
 /// How often a request is sent again that the member may have seen: one that brings it down must
 /// not do so for ever.
@@ -31,6 +31,8 @@ enum Attempt {
     Failed(UpstreamError),
     /// The member, or its connection, was lost over this request, which may be sent again.
     Lost(Request<Body>, UpstreamError),
+    /// The member says that it has not looked at this request.
+    Refused(Request<Body>, UpstreamError),
     /// The connection was gone before the member saw the request.
     NotSent(Request<Body>),
 }
@@ -55,7 +57,9 @@ impl Pools {
             match self.send_http1(lease, request).await {
                 Attempt::Answered(response) => return Ok(response),
                 Attempt::Failed(error) => return Err(error),
-                Attempt::Lost(back, _) | Attempt::NotSent(back) => request = back,
+                Attempt::Lost(back, _) | Attempt::Refused(back, _) | Attempt::NotSent(back) => {
+                    request = back;
+                }
             }
         }
         self.send_shared(request).await
@@ -66,19 +70,25 @@ impl Pools {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
-        let (mut reuse, mut repeats) = (Reuse::Allowed, 0);
+        let (mut reuse, mut repeats, mut refusal) = (Reuse::Allowed, 0, None);
         for _ in 0..ATTEMPTS {
             match self.attempt(request, reuse).await? {
                 Attempt::Answered(response) => return Ok(response),
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Lost(_, error) if repeats == REPEATS => return Err(error),
                 Attempt::Lost(back, _) => (request, repeats) = (back, repeats + 1),
+                Attempt::Refused(back, error) => (request, refusal) = (back, Some(error)),
                 Attempt::NotSent(back) => request = back,
             }
             reuse = Reuse::Refused;
         }
-        let closed = Told::new("the member closed every connection");
-        Err(failed(Hop::Request, closed))
+        let closed = || {
+            failed(
+                Hop::Request,
+                Told::new("the member closed every connection"),
+            )
+        };
+        Err(refusal.unwrap_or_else(closed))
     }
 
     async fn attempt(
@@ -141,9 +151,11 @@ impl Pools {
         }
         let replay = Replay::of(&request);
         match sender.try_send_request(request).await {
-            Ok(response) => {
-                Attempt::Answered(response.map(|body| Body::new(GuardedBody::new(body, stream))))
-            }
+            Ok(response) => Attempt::Answered(response.map(|body| match replay {
+                Some(_) => Body::new(GuardedBody::new(WholeBody::new(body), stream)),
+                // The answer may be whole before its request is, which is reset then.
+                None => Body::new(GuardedBody::new(body, stream)),
+            })),
             Err(error) => unsent(error, replay),
         }
     }
@@ -199,7 +211,10 @@ fn unsent(mut error: TrySendError<Request<Body>>, replay: Option<Replay>) -> Att
     }
     let error = error.into_error();
     match replay {
-        Some(replay) if is_refused(&error) || (replay.is_safe() && is_lost(&error)) => {
+        Some(replay) if is_refused(&error) => {
+            Attempt::Refused(replay.into_request(), failed(Hop::Request, error))
+        }
+        Some(replay) if replay.is_safe() && is_lost(&error) => {
             Attempt::Lost(replay.into_request(), failed(Hop::Request, error))
         }
         Some(_) | None => Attempt::Failed(failed(Hop::Request, error)),

@@ -28,12 +28,18 @@ fn unknown(name: &str, sync_mode: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_write_that_fails_warns_of_its_body_too() {
+const MERGE: [(&str, &str); 1] = [("content-type", "application/merge-patch+json")];
+
+/// A server with the cluster `a`, and its path.
+async fn with_a() -> (Fixture, String) {
     let fixture = Fixture::new().await;
     fixture.create("a").await;
-    let object = format!("{CLUSTERS}/a");
-    let merge = [("content-type", "application/merge-patch+json")];
+    (fixture, format!("{CLUSTERS}/a"))
+}
+
+#[tokio::test]
+async fn a_write_that_fails_warns_of_its_body_too() {
+    let (fixture, object) = with_a().await;
     check(
         &fixture
             .ask("POST", CLUSTERS, &[], unknown("b", "Bad"))
@@ -60,7 +66,7 @@ async fn a_write_that_fails_warns_of_its_body_too() {
     );
     let patch = r#"{"nope":1,"spec":{"syncMode":"Bad"}}"#;
     check(
-        &fixture.ask("PATCH", &object, &merge, patch).await,
+        &fixture.ask("PATCH", &object, &MERGE, patch).await,
         422,
         &[UNKNOWN],
     );
@@ -68,10 +74,7 @@ async fn a_write_that_fails_warns_of_its_body_too() {
 
 #[tokio::test]
 async fn what_could_not_be_read_is_not_warned_of() {
-    let fixture = Fixture::new().await;
-    fixture.create("a").await;
-    let object = format!("{CLUSTERS}/a");
-    let merge = [("content-type", "application/merge-patch+json")];
+    let (fixture, object) = with_a().await;
     check(
         &fixture
             .ask("POST", CLUSTERS, &[], r#"{"nope":1,"spec":5}"#)
@@ -81,7 +84,7 @@ async fn what_could_not_be_read_is_not_warned_of() {
     );
     check(
         &fixture
-            .ask("PATCH", &object, &merge, r#"{"nope":1,"spec":5}"#)
+            .ask("PATCH", &object, &MERGE, r#"{"nope":1,"spec":5}"#)
             .await,
         422,
         &[],

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use fleetgate_model::{LimitSettings, Settings};
 use fleetgate_stack::Body;
-use futures::{FutureExt, stream};
+use futures::{FutureExt, future::join_all, stream};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -44,7 +44,11 @@ fn two(queued_requests: u32, requests_per_user: u32) -> LimitSettings {
 }
 
 async fn get_as(world: &World, user: &str) -> Response<Body> {
-    let mut request = request(Method::GET, "/api");
+    ask_as(world, user, "/api").await
+}
+
+async fn ask_as(world: &World, user: &str, rest: &str) -> Response<Body> {
+    let mut request = request(Method::GET, rest);
     let token = HeaderValue::try_from(format!("Bearer {user}")).expect("a token");
     request.headers_mut().insert(header::AUTHORIZATION, token);
     world.send(request).await
@@ -107,6 +111,59 @@ async fn one_user_leaves_places_to_others() {
     assert_busy(get_as(&world, "heavy").await).await;
     let answer = get_as(&world, "light").await;
     assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn one_user_leaves_a_quarter_of_what_lasts_to_others() {
+    let world = world(LimitSettings {
+        watches: Some(4),
+        ..two(0, 2)
+    });
+    let watch = async |user| ask_as(&world, user, "/api/v1/pods?watch=1").await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(watch("heavy").await);
+    }
+    assert_busy(watch("heavy").await).await;
+    held.push(watch("light").await);
+    assert!(held.iter().all(|answer| answer.status() == StatusCode::OK));
+    assert_busy(watch("light").await).await;
+    let taken = "proxy_current_inflight_requests{cluster=\"m\",class=\"long-running\"}";
+    assert_eq!(world.metric(taken), format!("{taken} 4"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lasts_never_waits() {
+    let world = world(two(10, 2));
+    let _held = world.get("/api/v1/pods?watch=1").await;
+    let since = Instant::now();
+    assert_busy(world.get("/api/v1/pods?watch=1").await).await;
+    assert_eq!(since.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_who_wait_are_served_in_turn() {
+    let limits = LimitSettings {
+        requests: Some(1),
+        ..two(10, 1)
+    };
+    let world = world(limits);
+    let held = world.get("/api").await;
+    let order = parking_lot::Mutex::new(Vec::new());
+    let one = async |user: &'static str| {
+        let answer = get_as(&world, user).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        order.lock().push(user);
+        // Its answer is read, and its place free.
+        drop(answer);
+    };
+    let free = async {
+        tokio::task::yield_now().await;
+        drop(held);
+    };
+    let all = join_all(["heavy", "heavy", "heavy", "light"].map(one));
+    tokio::join!(all, free);
+    assert_eq!(*order.lock(), ["heavy", "light", "heavy", "heavy"]);
 }
 
 #[tokio::test]

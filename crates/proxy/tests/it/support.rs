@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use fleetgate_model::{
     Attributes, AuthenticateError, AuthorizeError, ClusterName, Credentials, CredentialsError,
-    Decision, Member, Refusal, Settings, Target, ToMember, UpstreamError, User,
+    Decision, Member, Refusal, Target, ToMember, UpstreamError, User,
 };
 use fleetgate_proxy::{
     Attribution, Authentication, Authorization, Authorized, Clusters, Config,
@@ -299,14 +299,9 @@ where
 
 pub(crate) fn member(endpoint: &str, uid: &str) -> Member {
     Member {
-        name: ClusterName::parse("m").expect("a name"),
         uid: uid.to_owned(),
-        endpoint: endpoint.to_owned(),
-        secret: None,
-        impersonator_secret: None,
         insecure_skip_tls_verification: true,
-        forward_proxy: None,
-        settings: Ok(Settings::default()),
+        ..Member::new(ClusterName::parse("m").expect("a name"), endpoint)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fleetgate_model::Settings;
+use fleetgate_model::{LimitSettings, Settings};
 use fleetgate_stack::Body;
 use fleetgate_testkit::{
     Answer, FakeMember, Received, UpgradeScript,
@@ -105,6 +105,80 @@ async fn the_end_of_stdout_does_not_end_stdin() {
     let record = &member.wait_upgraded(1).await[0];
     assert_eq!(record.received, "late words");
     assert!(record.caller_closed);
+}
+
+#[tokio::test]
+async fn upgrades_have_places_of_their_own_until_they_end() {
+    let member = member(|received: &Received| match received.path.as_str() {
+        EXEC => Answer::Upgrade(UpgradeScript::EchoThen(Bytes::new())),
+        _ => Answer::Echo,
+    });
+    let member = member.await;
+    let world = World::of(&member);
+    world.register(|member| {
+        let limits = LimitSettings {
+            upgrades: Some(2),
+            requests: Some(1),
+            watches: Some(1),
+            ..LimitSettings::default()
+        };
+        member.settings = Ok(Settings {
+            limits,
+            ..Settings::default()
+        });
+    });
+    let served = Served::start(&world).await;
+    let exec = async || {
+        let mut client = served.client(Version::HTTP_11).await;
+        client.send(upgrade(Method::POST, "SPDY/3.1")).await
+    };
+    let mut open = vec![switched(exec().await).await, switched(exec().await).await];
+    let taken = "proxy_current_inflight_requests{cluster=\"m\",class=\"upgrade\"}";
+    assert_eq!(world.metric(taken), format!("{taken} 2"));
+    let refused = exec().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+    // Neither a short request nor a watch wants a place of theirs.
+    for rest in ["/api", "/api/v1/pods?watch=1"] {
+        assert_eq!(world.get(rest).await.status(), StatusCode::OK, "{rest}");
+    }
+    assert_eq!(member.received().len(), 4);
+    // One that ends makes room for one.
+    let mut ended = open.pop().expect("an upgrade");
+    ended.shutdown().await.expect("closed");
+    assert_eq!(rest(&mut ended).await, "");
+    member.wait_upgraded(1).await;
+    let free = async {
+        while world.metric(taken) != format!("{taken} 1") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("its place is free");
+    open.push(switched(exec().await).await);
+    assert_eq!(exec().await.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_a_member_refuses_keeps_no_place() {
+    let refuse = |_: &Received| Answer::json(StatusCode::FORBIDDEN, &serde_json::json!({}));
+    let member = member(refuse).await;
+    let world = World::of(&member);
+    world.register(|member| {
+        let limits = LimitSettings {
+            upgrades: Some(1),
+            ..LimitSettings::default()
+        };
+        member.settings = Ok(Settings {
+            limits,
+            ..Settings::default()
+        });
+    });
+    let served = Served::start(&world).await;
+    for _ in 0..3 {
+        let mut client = served.client(Version::HTTP_11).await;
+        let answer = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    }
 }
 
 #[tokio::test]

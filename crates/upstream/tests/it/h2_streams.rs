@@ -1,12 +1,20 @@
 //! HTTP/2: the member's limit of streams, its farewells, and streams that do not hold up others.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use fleetgate_model::{Class, Hop, ToMember};
 use fleetgate_stack::Body;
 use fleetgate_testkit::{Answer, Chunks, FakeMember, Received};
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all};
 use http::{Method, Request, Response, Version};
+use http_body::Frame;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
@@ -95,8 +103,7 @@ async fn leaves_once(pki: &Pki, farewell: Farewell) -> RawServer {
 async fn a_members_limit_of_streams_opens_further_connections() {
     let pki = Pki::new();
     let watch = service_fn(|_: Request<Incoming>| async {
-        let endless =
-            futures::stream::pending::<Result<http_body::Frame<bytes::Bytes>, Infallible>>();
+        let endless = futures::stream::pending::<Result<Frame<bytes::Bytes>, Infallible>>();
         let body = http_body_util::StreamBody::new(endless);
         Ok::<_, Infallible>(Response::new(body))
     });
@@ -160,12 +167,111 @@ async fn a_request_that_a_member_refused_is_sent_again() {
 #[tokio::test]
 async fn a_request_whose_body_is_gone_is_not_sent_again() {
     let pki = Pki::new();
-    let member = leaves_once(&pki, Farewell::GoAway).await;
-    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
-    let request = request(Method::POST, "/", Body::full("x"));
-    let answer = setup.send(request, Class::LongRunning).await;
-    assert_failed(answer, (Hop::Request, Some("the connection was closed")));
-    assert_eq!(member.accepted(), 1);
+    for (farewell, told) in [
+        (Farewell::GoAway, "the connection was closed"),
+        (REFUSED_STREAM, "the stream was reset"),
+    ] {
+        let member = leaves_once(&pki, farewell).await;
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        // Of which a part was sent, and the rest never comes.
+        let part = futures::stream::iter([Ok(Frame::data(bytes::Bytes::from_static(b"x")))]);
+        let part = part.chain(futures::stream::pending::<Result<_, Infallible>>());
+        let body = Body::new(http_body_util::StreamBody::new(part));
+        let request = request(Method::POST, "/", body);
+        let answer = setup.send(request, Class::LongRunning).await;
+        assert_failed(answer, (Hop::Request, Some(told)));
+        assert_eq!(member.accepted(), 1);
+    }
+}
+
+/// Answers so many requests on a connection with 200, and says that it looks at no more.
+async fn go_away_after(mut stream: Accepted, served: u32) {
+    stream.write_all(SETTINGS).await.expect("sent");
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.expect("a preface");
+    let mut requests = 0;
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let [a, b, c, kind, _, i, j, k, l] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload).await.expect("a frame");
+        if kind != HEADERS || requests == served {
+            continue;
+        }
+        requests += 1;
+        let mut frames = vec![0, 0, 1, HEADERS, 5, i, j, k, l, 0x88];
+        if requests == served {
+            // GOAWAY with NO_ERROR, and the last stream that was looked at.
+            frames.extend([0, 0, 8, 7, 0, 0, 0, 0, 0, i, j, k, l, 0, 0, 0, 0]);
+        }
+        if stream.write_all(&frames).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_keeps_going_away_fails_nobody() {
+    let pki = Pki::new();
+    for served in [1, 3] {
+        let member = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| {
+            go_away_after(stream, served)
+        });
+        let member = member.await;
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        for method in [Method::GET, Method::POST] {
+            for _ in 0..3 {
+                let answers = (0..8).map(|_| {
+                    let request = request(method.clone(), "/", Body::empty());
+                    setup.send(request, Class::LongRunning)
+                });
+                for answer in join_all(answers).await {
+                    assert_eq!(answer.expect("an answer").status(), 200, "{served}");
+                }
+            }
+        }
+        // Some more than there were needed: no storm of ours in return.
+        let (needed, made) = (48 / served as usize, member.accepted());
+        assert!(made <= 2 * needed + 20, "{made} connections for {served}");
+    }
+}
+
+#[tokio::test]
+async fn requests_beyond_a_members_limit_of_streams_fail_nobody() {
+    let pki = Pki::new();
+    for limit in 1..=3 {
+        let (now, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (counted, highest) = (Arc::clone(&now), Arc::clone(&most));
+        let member = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| {
+            // Streams of one connection.
+            let (now, most) = (Arc::<AtomicUsize>::default(), Arc::clone(&highest));
+            let all = Arc::clone(&counted);
+            let service = service_fn(move |_: Request<Incoming>| {
+                let (now, most, all) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&all));
+                async move {
+                    all.fetch_add(1, Ordering::SeqCst);
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    now.fetch_sub(1, Ordering::SeqCst);
+                    Ok::<_, Infallible>(Response::new(Body::full("x")))
+                }
+            });
+            async move {
+                http2::Builder::new(TokioExecutor::new())
+                    .max_concurrent_streams(limit)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+                    .unwrap_or_default();
+            }
+        });
+        let member = member.await;
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        for _ in 0..5 {
+            join_all((0..12).map(|_| setup.get_text("/", Class::LongRunning))).await;
+        }
+        assert_eq!(now.load(Ordering::SeqCst), 60);
+        assert!(most.load(Ordering::SeqCst) <= limit as usize);
+    }
 }
 
 #[tokio::test]
@@ -205,7 +311,7 @@ async fn a_watch_goes_on_while_its_connection_is_replaced() {
             let more = Arc::clone(&more);
             let chunks = futures::stream::once(async move {
                 more.notified().await;
-                Ok::<_, Infallible>(http_body::Frame::data(bytes::Bytes::from_static(b"late")))
+                Ok::<_, Infallible>(Frame::data(bytes::Bytes::from_static(b"late")))
             });
             let body = http_body_util::StreamBody::new(Box::pin(chunks));
             async move { Ok::<_, Infallible>(Response::new(body)) }

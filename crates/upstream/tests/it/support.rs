@@ -57,16 +57,7 @@ impl Setup {
     pub(crate) fn to(endpoint: &str, ca: Option<&Ca>) -> SetupBuilder {
         let second = Duration::from_secs(1);
         SetupBuilder {
-            member: Member {
-                name: ClusterName::parse("m").expect("a name"),
-                uid: "1".to_owned(),
-                endpoint: endpoint.to_owned(),
-                secret: None,
-                impersonator_secret: None,
-                insecure_skip_tls_verification: false,
-                forward_proxy: None,
-                settings: Ok(Settings::default()),
-            },
+            member: Member::new(ClusterName::parse("m").expect("a name"), endpoint),
             ca_bundle: ca.map(|ca| Arc::from(ca.pem().as_bytes())),
             config: Config {
                 connect_timeout: 10 * second,

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::support::{
-    End, HEADERS, Limits, PATIENCE, Seen, World, frame, member_leaf, read_request,
+    End, HEADERS, Limits, PATIENCE, RST_STREAM, Seen, World, frame, member_leaf, read_request,
 };
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
@@ -119,23 +119,67 @@ async fn an_answer_of_http1_that_is_cut_anywhere_never_looks_whole() {
     }
 }
 
+/// SETTINGS, and that the caller's were read.
+fn http2_settings() -> Vec<u8> {
+    [frame(4, 0, 0, &[]), frame(4, 1, 0, &[])].concat()
+}
+
 /// The frames of an answer on stream 1.
-fn http2_answer() -> Vec<u8> {
-    let settings = [frame(4, 0, 0, &[]), frame(4, 1, 0, &[])].concat();
-    let head = frame(HEADERS, 4, 1, &[0x88]);
+fn http2_answer() -> [Vec<u8>; 3] {
     let (one, two) = BODY.split_at(7);
-    let data = [
+    [
+        frame(HEADERS, 4, 1, &[0x88]),
         frame(0, 0, 1, one.as_bytes()),
         frame(0, 1, 1, two.as_bytes()),
     ]
-    .concat();
-    [settings, head, data].concat()
+}
+
+#[tokio::test]
+async fn an_answer_of_http2_that_is_reset_never_looks_whole() {
+    // NO_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM.
+    for code in [0_u32, 2, 8, 11] {
+        for sent in 0..=3 {
+            let reset = frame(RST_STREAM, 0, 1, &code.to_be_bytes());
+            let mut frames = http2_answer()[..sent].concat();
+            frames.extend(reset);
+            let leaf = member_leaf();
+            let member = RawServer::tls(&leaf, &["h2"], move |_, mut stream| {
+                let frames = frames.clone();
+                async move {
+                    let settings = http2_settings();
+                    stream.write_all(&settings).await.unwrap_or_default();
+                    stream.flush().await.unwrap_or_default();
+                    read_request(&mut stream).await;
+                    stream.write_all(&frames).await.unwrap_or_default();
+                    stream.flush().await.unwrap_or_default();
+                    std::future::pending::<()>().await;
+                }
+            });
+            let member = member.await;
+            for version in VERSIONS {
+                // A connection of its own, whose first stream it is.
+                let world = World::start(&member.https()).await;
+                let seen = world.get(version, LOG).await;
+                let case = format!("{code} behind {sent} frames, {version:?}");
+                // What was whole may have been thrown away by the reset.
+                if sent < 3 || seen.as_ref().is_some_and(|seen| seen.end == End::Whole) {
+                    check(seen.as_ref(), sent == 3, &case);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn an_answer_of_http2_that_is_cut_anywhere_never_looks_whole() {
-    let answer = http2_answer();
-    let settings = 18;
+    for ends in [Ends::InOrder, Ends::Abruptly] {
+        cut_http2_anywhere(ends).await;
+    }
+}
+
+async fn cut_http2_anywhere(ends: Ends) {
+    let answer = [http2_settings(), http2_answer().concat()].concat();
+    let settings = http2_settings().len();
     let cut = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let (script, at) = (answer.clone(), Arc::clone(&cut));
     let leaf = member_leaf();
@@ -149,8 +193,12 @@ async fn an_answer_of_http2_that_is_cut_anywhere_never_looks_whole() {
                 read_request(&mut stream).await;
                 let rest = script.get(settings..cut).unwrap_or_default();
                 stream.write_all(rest).await.unwrap_or_default();
+                stream.flush().await.unwrap_or_default();
             }
-            stream.shutdown().await.unwrap_or_default();
+            match ends {
+                Ends::InOrder => stream.shutdown().await.unwrap_or_default(),
+                Ends::Abruptly => end(stream.into_inner().0, ends).await,
+            }
         }
     });
     let member = member.await;
@@ -158,14 +206,16 @@ async fn an_answer_of_http2_that_is_cut_anywhere_never_looks_whole() {
     let mut http2 = world.http2().await;
     for at in 0..=answer.len() {
         cut.store(at, std::sync::atomic::Ordering::SeqCst);
-        let whole = at == answer.len();
-        let case = format!("cut at {at}");
-        check(http2.get(LOG).await.as_ref(), whole, &case);
-        check(
-            world.get(Version::HTTP_11, LOG).await.as_ref(),
-            whole,
-            &case,
-        );
+        let case = format!("cut at {at} {ends:?}");
+        let http1 = world.get(Version::HTTP_11, LOG).await;
+        for seen in [http2.get(LOG).await, http1] {
+            // A reset may overtake the end.
+            let whole = at == answer.len();
+            let certain = !whole || matches!(ends, Ends::InOrder);
+            if certain || seen.as_ref().is_some_and(|seen| seen.end == End::Whole) {
+                check(seen.as_ref(), whole, &case);
+            }
+        }
     }
 }
 
@@ -201,6 +251,26 @@ async fn what_tls_does_not_end_is_not_whole() {
     }
 }
 
+/// What callers are told of a member that answers with `bytes`.
+async fn is_a_bad_gateway(bytes: String) {
+    let case = bytes.clone();
+    let member = RawServer::tcp(move |_, mut stream| {
+        let bytes = bytes.clone();
+        async move {
+            read_request(&mut stream).await;
+            let sent = stream.write_all(bytes.as_bytes()).await;
+            sent.unwrap_or_default();
+        }
+    });
+    let member = member.await;
+    let world = World::start(&format!("http://{}", member.address)).await;
+    for version in VERSIONS {
+        let seen = world.get(version, "/x").await.expect("an answer");
+        assert_eq!(seen.code, 502, "{case:?}: {}", seen.text());
+        seen.status();
+    }
+}
+
 #[tokio::test]
 async fn a_length_that_lies_deceives_nobody() {
     let forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
@@ -230,24 +300,7 @@ async fn a_length_that_lies_deceives_nobody() {
         "Content-Length: 7, 15",
         "Content-Length: x",
     ] {
-        let answer = format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\n{BODY}");
-        let member = RawServer::tcp(move |_, mut stream| {
-            let answer = answer.clone();
-            async move {
-                read_request(&mut stream).await;
-                stream
-                    .write_all(answer.as_bytes())
-                    .await
-                    .unwrap_or_default();
-            }
-        });
-        let member = member.await;
-        let world = World::start(&format!("http://{}", member.address)).await;
-        for version in VERSIONS {
-            let seen = world.get(version, "/x").await.expect("an answer");
-            assert_eq!(seen.code, 502, "{lengths}: {}", seen.text());
-            seen.status();
-        }
+        is_a_bad_gateway(format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\n{BODY}")).await;
     }
 }
 
@@ -263,20 +316,7 @@ async fn what_is_no_answer_is_a_bad_gateway() {
         "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
     ] {
-        let member = RawServer::tcp(move |_, mut stream| async move {
-            read_request(&mut stream).await;
-            stream
-                .write_all(nonsense.as_bytes())
-                .await
-                .unwrap_or_default();
-        });
-        let member = member.await;
-        let world = World::start(&format!("http://{}", member.address)).await;
-        for version in VERSIONS {
-            let seen = world.get(version, "/x").await.expect("an answer");
-            assert_eq!(seen.code, 502, "{nonsense:?}: {}", seen.text());
-            seen.status();
-        }
+        is_a_bad_gateway(nonsense.to_owned()).await;
     }
 }
 
@@ -392,7 +432,7 @@ async fn members_that_send_everybody_away_are_given_up_in_time() {
     const NO_ERROR: [u8; 8] = [0; 8];
     // REFUSED_STREAM on each stream, GOAWAY on each connection before and after it is asked.
     let refused = frame(3, 0, 1, &7_u32.to_be_bytes());
-    let settings = [frame(4, 0, 0, &[]), frame(4, 1, 0, &[])].concat();
+    let settings = http2_settings();
     let goaway = frame(7, 0, 0, &NO_ERROR);
     for (first, then) in [
         (settings.clone(), refused),

@@ -1,16 +1,14 @@
 //! WebSockets through HTTP/2 (RFC 8441), and what an upgrade may hold in memory.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_testkit::{Answer, FakeMember, RawServer, UpgradeScript};
-use h2::{RecvStream, SendStream, client::ResponseFuture, ext::Protocol};
-use http::{Method, Request, StatusCode};
+use h2::{RecvStream, SendStream, ext::Protocol};
+use http::{Method, Request, Response, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
     time::timeout,
 };
 
@@ -18,7 +16,11 @@ use super::support::{Http2, PATIENCE, PROXY, World, member_leaf, read_request};
 
 const EXEC: &str = "/api/v1/namespaces/n/pods/p/exec?command=cat&command=-&stdin=true";
 
-fn connect(caller: &mut Http2, protocol: Option<&str>) -> (ResponseFuture, SendStream<Bytes>) {
+/// The answer to a CONNECT, for `protocol` if it is an extended one, and the way to send more.
+async fn answered(
+    caller: &mut Http2,
+    protocol: Option<&str>,
+) -> (Response<RecvStream>, SendStream<Bytes>) {
     let uri = match protocol {
         Some(_) => format!("https://server{PROXY}{EXEC}"),
         None => "server:443".to_owned(),
@@ -33,7 +35,9 @@ fn connect(caller: &mut Http2, protocol: Option<&str>) -> (ResponseFuture, SendS
     if let Some(protocol) = protocol {
         request.extensions_mut().insert(Protocol::from(protocol));
     }
-    caller.sender.send_request(request, false).expect("sent")
+    let (answer, send) = caller.sender.send_request(request, false).expect("sent");
+    let answer = timeout(PATIENCE, answer).await.expect("in time");
+    (answer.expect("an answer"), send)
 }
 
 async fn piece(body: &mut RecvStream) -> Option<Bytes> {
@@ -61,11 +65,7 @@ async fn a_websocket_of_http2_is_an_upgrade_at_the_member() {
     let member = member(UpgradeScript::EchoThen(Bytes::from_static(b"bye"))).await;
     let world = World::start(&member.url()).await;
     let mut caller = world.http2().await;
-    let (answer, mut send) = connect(&mut caller, Some("websocket"));
-    let answer = timeout(PATIENCE, answer)
-        .await
-        .expect("in time")
-        .expect("an answer");
+    let (answer, mut send) = answered(&mut caller, Some("websocket")).await;
     assert!(caller.sender.is_extended_connect_protocol_enabled());
     assert_eq!(answer.status(), StatusCode::OK);
     for name in ["upgrade", "connection", "sec-websocket-accept"] {
@@ -105,11 +105,7 @@ async fn the_end_of_stdout_does_not_end_stdin_through_http2() {
     let member = member(UpgradeScript::CloseFirst(Bytes::from_static(b"done"))).await;
     let world = World::start(&member.url()).await;
     let mut caller = world.http2().await;
-    let (answer, mut send) = connect(&mut caller, Some("websocket"));
-    let answer = timeout(PATIENCE, answer)
-        .await
-        .expect("in time")
-        .expect("an answer");
+    let (answer, mut send) = answered(&mut caller, Some("websocket")).await;
     let mut body = answer.into_body();
     assert_eq!(piece(&mut body).await.expect("words"), "done");
     assert_eq!(piece(&mut body).await, None);
@@ -127,11 +123,7 @@ async fn a_members_refusal_of_a_websocket_passes_through_http2() {
     let member = FakeMember::tls(&member_leaf()).start(answer).await;
     let world = World::start(&member.url()).await;
     let mut caller = world.http2().await;
-    let (answer, _send) = connect(&mut caller, Some("websocket"));
-    let answer = timeout(PATIENCE, answer)
-        .await
-        .expect("in time")
-        .expect("an answer");
+    let (answer, _send) = answered(&mut caller, Some("websocket")).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     let mut body = answer.into_body();
     assert!(piece(&mut body).await.expect("a body").starts_with(b"{"));
@@ -145,11 +137,7 @@ async fn no_other_connect_is_served() {
     let world = World::start(&member.url()).await;
     for protocol in [None, Some("connect-udp")] {
         let mut caller = world.http2().await;
-        let (answer, _send) = connect(&mut caller, protocol);
-        let answer = timeout(PATIENCE, answer)
-            .await
-            .expect("in time")
-            .expect("an answer");
+        let (answer, _send) = answered(&mut caller, protocol).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
     assert!(member.received().is_empty());
@@ -168,23 +156,21 @@ async fn a_member_that_answers_another_key_is_a_bad_gateway() {
     let member = member.await;
     let world = World::start(&member.https()).await;
     let mut caller = world.http2().await;
-    let (answer, _send) = connect(&mut caller, Some("websocket"));
-    let answer = timeout(PATIENCE, answer)
-        .await
-        .expect("in time")
-        .expect("an answer");
+    let (answer, _send) = answered(&mut caller, Some("websocket")).await;
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
 }
 
 /// The most that may be on its way between a member that floods and a caller that does not read:
 /// our two buffers, those of TLS and HTTP/2, and the kernel's of four sockets.
 const ON_ITS_WAY: usize = 24 << 20;
+/// A member that may send does so within this.
+const STILL: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn a_member_that_floods_waits_for_a_caller_that_does_not_read() {
     for http2 in [false, true] {
-        let sent = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&sent);
+        let (counted, mut sent) = watch::channel(0);
+        let counted = Arc::new(counted);
         let leaf = member_leaf();
         let member = RawServer::tls(&leaf, &["http/1.1"], move |_, mut stream| {
             let counted = Arc::clone(&counted);
@@ -196,7 +182,7 @@ async fn a_member_that_floods_waits_for_a_caller_that_does_not_read() {
                 let head = format!("{head}{accept}\r\n\r\n");
                 stream.write_all(head.as_bytes()).await.unwrap_or_default();
                 while stream.write_all(&[b'x'; 16 << 10]).await.is_ok() {
-                    counted.fetch_add(16 << 10, Ordering::Relaxed);
+                    counted.send_modify(|sent| *sent += 16 << 10);
                 }
             }
         });
@@ -205,9 +191,8 @@ async fn a_member_that_floods_waits_for_a_caller_that_does_not_read() {
         let open: Box<dyn std::any::Any> = match http2 {
             true => {
                 let mut caller = world.http2().await;
-                let (answer, send) = connect(&mut caller, Some("websocket"));
-                let answer = timeout(PATIENCE, answer).await.expect("in time");
-                Box::new((answer.expect("an answer"), send, caller))
+                let upgraded = answered(&mut caller, Some("websocket")).await;
+                Box::new((upgraded, caller))
             }
             false => {
                 let mut caller = world.http1().await;
@@ -219,12 +204,13 @@ async fn a_member_that_floods_waits_for_a_caller_that_does_not_read() {
                 Box::new(caller)
             }
         };
-        // It is still when what it could send was the same in two looks with turns between.
-        let mut before = usize::MAX;
-        while before != sent.load(Ordering::Relaxed) || before == 0 {
-            before = sent.load(Ordering::Relaxed);
-            assert!(before < ON_ITS_WAY, "{before} bytes were taken");
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let first = sent.wait_for(|sent| *sent > 0);
+        let first = timeout(PATIENCE, first).await.expect("in time");
+        drop(first.expect("a member that floods"));
+        // It is still when it could send nothing more for a while.
+        while timeout(STILL, sent.changed()).await.is_ok() {
+            let sent = *sent.borrow_and_update();
+            assert!(sent < ON_ITS_WAY, "{sent} bytes were taken");
         }
         drop(open);
     }

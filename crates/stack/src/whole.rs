@@ -1,0 +1,116 @@
+//! A body that ends where its stream of HTTP/2 did, and nowhere else.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::BoxError;
+
+pin_project! {
+    /// Passes `inner` through, the body of a stream of HTTP/2. hyper takes a stream that was reset
+    /// with NO_ERROR for one that ended (RFC 9113, section 8.1: an answer may be whole before its
+    /// request is); here that is an error, unless the end was seen.
+    #[derive(Debug)]
+    pub struct WholeBody<B> {
+        #[pin]
+        inner: B,
+    }
+}
+
+/// The stream was reset before its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream was reset before its end")]
+struct Reset;
+
+// === impl WholeBody ===
+
+impl<B> WholeBody<B> {
+    /// `inner`, of which it is known that it has a seen end.
+    pub const fn new(inner: B) -> Self {
+        Self { inner }
+    }
+}
+
+impl<B> http_body::Body for WholeBody<B>
+where
+    B: http_body::Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let mut this = self.project();
+        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        Poll::Ready(match frame {
+            Some(frame) => Some(frame.map_err(Into::into)),
+            None if this.inner.is_end_stream() => None,
+            None => Some(Err(Reset.into())),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use bytes::Bytes;
+    use http_body::Frame;
+    use http_body_util::BodyExt;
+
+    use super::WholeBody;
+
+    /// One piece, behind which the end of the stream was seen or not.
+    struct Piece {
+        left: bool,
+        end_seen: bool,
+    }
+
+    impl http_body::Body for Piece {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let left = std::mem::take(&mut self.left);
+            Poll::Ready(left.then(|| Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.end_seen && !self.left
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_was_not_seen_is_none() {
+        for end_seen in [true, false] {
+            let left = true;
+            let mut body = WholeBody::new(Piece { left, end_seen });
+            assert!(body.frame().await.expect("a piece").is_ok());
+            let end = body.frame().await;
+            assert_eq!(end.is_none(), end_seen);
+            assert!(end.is_none_or(|end| end.is_err()));
+        }
+    }
+}
