@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Nginx {
     port: u16,
     ca: String,
-    _process: Process,
+    process: Process,
     _dir: TempDir,
 }
 
@@ -48,28 +48,40 @@ impl Nginx {
         fs::write(path("tls.key"), &leaf.key_pem).context("write a key")?;
         let text = configuration(port, &member.address().to_string());
         fs::write(path("nginx.conf"), text).context("write nginx.conf")?;
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(dir.path()).args(["-c", "nginx.conf"]);
+        // It writes its title over its environment, and with it the mark by which what is left of a
+        // run is found.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "nginx", "-c", "nginx.conf", "-p"]);
+        command.arg(dir.path());
         let mut process = Process::start(command, &path("log"));
         process.until_listening(port, LIMIT).await;
         Ok(Some(Self {
             port,
             ca: ca.pem().to_owned(),
-            _process: process,
+            process,
             _dir: dir,
         }))
     }
 
-    /// The way through it: its master does no work, so its CPU time says nothing.
-    pub(crate) fn way(&self, member: &Member) -> Way {
+    /// The way through it, on which its workers are.
+    ///
+    /// # Errors
+    /// If they cannot be found.
+    pub(crate) fn way(&self, member: &Member) -> Result<Way> {
         let url = format!("https://127.0.0.1:{}", self.port);
         let as_whom = Credential::Token(member.token.clone());
-        Way {
+        let master = self.process.pid();
+        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"));
+        let children = children.context("find nginx's workers")?;
+        let pids = children.split_whitespace().map(str::parse);
+        Ok(Way {
             name: "nginx".to_owned(),
             caller: Caller::trusting(&url, &as_whom, &self.ca),
             prefix: String::new(),
-            pid: None,
-        }
+            pids: pids
+                .collect::<Result<_, _>>()
+                .context("read a process number")?,
+        })
     }
 }
 
@@ -81,7 +93,7 @@ fn configuration(port: u16, member: &str) -> String {
          fastcgi_temp_path fastcgi;\n  uwsgi_temp_path uwsgi;\n  scgi_temp_path scgi;\n  \
          keepalive_requests 1000000;\n  \
          upstream member {{ server {member}; keepalive 64; keepalive_requests 1000000; }}\n  \
-         server {{\n    listen 127.0.0.1:{port} ssl;\n    ssl_certificate tls.crt;\n    \
+         server {{\n    listen 127.0.0.1:{port} ssl http2;\n    ssl_certificate tls.crt;\n    \
          ssl_certificate_key tls.key;\n    location / {{\n      proxy_pass https://member;\n      \
          proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n      \
          proxy_buffering off;\n    }}\n  }}\n}}\n"

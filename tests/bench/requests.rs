@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use fleetgate_tests::{http::Client, member::Member, process::Usage};
+use fleetgate_tests::{environment::variable, http::Client, member::Member, process::Usage};
 use serde_json::json;
 
 use crate::{
@@ -28,7 +28,7 @@ const OBJECTS: [(&str, &str, f64); 2] = [
         0.80,
     ),
 ];
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "GET",
     "connections",
     "way",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 10] = [
     "p99 ms",
     "× direct",
     "CPU ms",
+    "member's CPU ms",
 ];
 
 /// One path with one number of connections, over one way: medians over the rounds.
@@ -52,8 +53,10 @@ struct Figures {
     ratio: f64,
     p50_ratio: f64,
     p99_ratio: f64,
-    /// CPU time of the process on the way, for one request.
+    /// CPU time of the processes on the way, for one request.
     cpu_ms: Option<f64>,
+    /// CPU time of the member's kube-apiserver, for one request.
+    member_cpu_ms: f64,
 }
 
 /// What came of one way's turn.
@@ -61,6 +64,7 @@ struct Figures {
 struct Taken {
     turn: Turn,
     cpu: Option<Duration>,
+    member_cpu: Duration,
 }
 
 /// Measures and publishes.
@@ -71,7 +75,7 @@ pub(crate) async fn run(ways: &Ways) -> Result<()> {
     prepare(&Member::new(1).await.client()).await?;
     let server = ways.all.iter().find(|way| way.name == SERVER);
     let server = server.context("the server is no way")?;
-    let pid = server.pid.context("the server has no process")?;
+    let pid = *server.pids.first().context("the server has no process")?;
     let before = Usage::of(pid)?;
     let open = seldom(server).await?;
     let opened = metric(server, "upstream_connections_opened_total").await?;
@@ -125,14 +129,21 @@ async fn measure(ways: &Ways, path: &str, connections: usize) -> Result<(Vec<Fig
 }
 
 async fn take(way: &Way, path: &str, connections: usize) -> Result<Taken> {
-    let cpu =
-        || -> Result<Option<Duration>> { way.pid.map(|pid| Ok(Usage::of(pid)?.cpu)).transpose() };
-    let before = cpu()?;
+    let member: u32 = variable("FLEET_MEMBER1_PID").parse().context("a number")?;
+    let before = (cpu(&way.pids)?, cpu(&[member])?);
     let path = format!("{}{path}", way.prefix);
     let turn = turn(&way.caller, &path, connections, TIME).await;
     let turn = turn.with_context(|| format!("by way of {}", way.name))?;
-    let cpu = cpu()?.zip(before).map(|(after, before)| after - before);
-    Ok(Taken { turn, cpu })
+    let on_the_way = cpu(&way.pids)? - before.0;
+    Ok(Taken {
+        turn,
+        cpu: (!way.pids.is_empty()).then_some(on_the_way),
+        member_cpu: cpu(&[member])? - before.1,
+    })
+}
+
+fn cpu(pids: &[u32]) -> Result<Duration> {
+    pids.iter().map(|&pid| Ok(Usage::of(pid)?.cpu)).sum()
 }
 
 fn aims(report: &mut Report, what: &str, connections: usize, least: f64, all: &[Figures]) {
@@ -207,6 +218,7 @@ impl Figures {
         };
         let requests: usize = taken.iter().map(|taken| taken.turn.requests).sum();
         let cpu: Option<Duration> = taken.iter().map(|taken| taken.cpu).sum();
+        let member_cpu: Duration = taken.iter().map(|taken| taken.member_cpu).sum();
         Self {
             way: way.to_owned(),
             per_second: of(&|turn| turn.per_second),
@@ -216,10 +228,11 @@ impl Figures {
             p50_ratio: ratio(&|turn| ms(turn.p50)),
             p99_ratio: ratio(&|turn| ms(turn.p99)),
             cpu_ms: cpu.map(|cpu| ms(cpu) / requests as f64),
+            member_cpu_ms: ms(member_cpu) / requests as f64,
         }
     }
 
-    fn row(self, name: &str, connections: usize) -> [Cell; 10] {
+    fn row(self, name: &str, connections: usize) -> [Cell; 11] {
         [
             text(name),
             text(connections.to_string()),
@@ -232,6 +245,7 @@ impl Figures {
             Cell::Figure(self.p99_ratio, 2),
             self.cpu_ms
                 .map_or_else(|| text(""), |cpu| Cell::Figure(cpu, 3)),
+            Cell::Figure(self.member_cpu_ms, 3),
         ]
     }
 }

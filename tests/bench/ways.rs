@@ -21,8 +21,8 @@ pub(crate) struct Way {
     pub(crate) caller: Caller,
     /// What stands in front of the member's own paths.
     pub(crate) prefix: String,
-    /// The process that is on the way.
-    pub(crate) pid: Option<u32>,
+    /// The processes that are on the way, if they are known.
+    pub(crate) pids: Vec<u32>,
 }
 
 /// Another endpoint of the same API, `NAME=URL`.
@@ -68,17 +68,19 @@ impl Ways {
             name: DIRECT.to_owned(),
             caller: member.caller(),
             prefix: String::new(),
-            pid: None,
+            pids: Vec::new(),
         };
         let server = Way {
             name: SERVER.to_owned(),
             caller: Caller::new(&fleet().server_url, &fleet().admin()),
             prefix: proxy_path("member1"),
-            pid: Some(variable("FLEET_SERVER_PID").parse().context("a number")?),
+            pids: vec![variable("FLEET_SERVER_PID").parse().context("a number")?],
         };
         let nginx = Nginx::start(&member).await?;
         let mut all = vec![direct, server];
-        all.extend(nginx.as_ref().map(|nginx| nginx.way(&member)));
+        if let Some(nginx) = &nginx {
+            all.push(nginx.way(&member)?);
+        }
         all.extend(peers.ways()?);
         Ok(Self { all, _nginx: nginx })
     }
@@ -93,15 +95,13 @@ impl Peers {
         };
         let token = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
         let as_whom = Credential::Token(token.trim().to_owned());
-        let pids = self.peer_pid.iter().copied().map(Some);
-        let peers = self.peers.iter().zip(pids.chain(std::iter::repeat(None)));
-        let way = |(peer, pid): (&Peer, Option<u32>)| Way {
+        let way = |(place, peer): (usize, &Peer)| Way {
             name: peer.name.clone(),
             caller: Caller::trusting_anyone(&peer.url, &as_whom),
             prefix: proxy_path("member1"),
-            pid,
+            pids: self.peer_pid.get(place).copied().into_iter().collect(),
         };
-        Ok(peers.map(way).collect())
+        Ok(self.peers.iter().enumerate().map(way).collect())
     }
 }
 
