@@ -87,14 +87,11 @@ pub fn decode<T: DeserializeOwned>(
 ) -> Result<Decoded<T>, Status> {
     let ty = Type::Named(expected.definition);
     let parsed = parse(body, input, ty).map_err(|error| {
-        let format = match input {
-            Input::Json => "json",
-            Input::Yaml => "yaml",
+        let error = match input {
+            Input::Json => format!("couldn't get version/kind; json parse error: {error}"),
+            Input::Yaml => format!("yaml: {error}"),
         };
-        expected.unrecognized(
-            &format!("couldn't get version/kind; {format} parse error: {error}"),
-            body,
-        )
+        expected.unrecognized(&error, body)
     })?;
     let Parsed {
         mut value,

@@ -1,12 +1,16 @@
 //! Text as Go prints and reads it, for messages that clients compare and for what people write.
 
 mod duration;
+mod time;
 
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
-pub use self::duration::{DurationError, parse_duration};
+pub use self::{
+    duration::{DurationError, parse_duration},
+    time::{TimeError, parse_time},
+};
 
 /// `text` in double quotes, as Go's `%q` prints it.
 pub fn quote(text: &str) -> String {

@@ -2,11 +2,12 @@
 
 mod fields_v1;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::fields_v1::FieldsV1;
+use crate::go;
 
 /// `apiVersion` and `kind`; Go's stored form puts `kind` first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +184,8 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        jiff::Timestamp::deserialize(deserializer).map(Self::from)
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        let at = go::parse_time(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self::from(at))
     }
 }

@@ -2,11 +2,15 @@
 
 mod accept;
 mod openapi;
+mod statusz;
 
 use crate::{schema::GroupVersion, status::Status};
 
 use self::accept::clauses;
-pub use self::openapi::{DocumentFormat, OpenApi, negotiate_openapi};
+pub use self::{
+    openapi::{DocumentFormat, OpenApi, negotiate_openapi},
+    statusz::{PageVersion, StatusPage, negotiate_page},
+};
 
 /// The types that bodies are said to be read in, in Kubernetes' order. Protobuf is named, as
 /// Karmada names it, though no resource here has one.
@@ -190,17 +194,33 @@ fn accepts_protobuf(clauses: &[accept::Clause<'_>]) -> bool {
 /// # Errors
 /// 406.
 pub fn check_representation(accept: &str, offer: Offer<'_>) -> Result<(), Status> {
-    let is_named = |clause: &str| {
-        let range = clause.split(';').next().unwrap_or_default().trim();
-        range == "*/*" || MEDIA_TYPES.contains(&range)
-    };
-    if accept.is_empty() || accept.split(',').any(is_named) {
+    if is_named(accept, &MEDIA_TYPES) {
         return Ok(());
     }
     Err(match offer {
         Offer::Object { .. } => Status::no_representation(&MEDIA_TYPES),
         Offer::Watch => Status::no_representation(&[&MEDIA_TYPES[..], &STREAMS].concat()),
     })
+}
+
+/// Refuses callers who do not accept JSON, in which alone what is no object is written.
+///
+/// # Errors
+/// 406.
+pub fn check_json(accept: &str) -> Result<(), Status> {
+    if is_named(accept, &[JSON]) {
+        return Ok(());
+    }
+    Err(Status::no_representation(&[JSON]))
+}
+
+/// Whether `accept` names one of `types`, or takes anything. Parameters do not count here.
+fn is_named(accept: &str, types: &[&str]) -> bool {
+    let names = |clause: &str| {
+        let range = clause.split(';').next().unwrap_or_default().trim();
+        range == "*/*" || types.contains(&range)
+    };
+    accept.is_empty() || accept.split(',').any(names)
 }
 
 fn refuse(accepted: &[&str]) -> NotAcceptable {
@@ -271,7 +291,15 @@ fn negotiate_among(
         };
         Some((discovery, format))
     });
-    met.ok_or_else(|| refuse(&MEDIA_TYPES))
+    met.ok_or_else(|| {
+        if is_named(accept, &MEDIA_TYPES) {
+            return refuse(&MEDIA_TYPES);
+        }
+        NotAcceptable {
+            status: Status::no_representation(&MEDIA_TYPES),
+            format: negotiate_status(accept, pretty),
+        }
+    })
 }
 
 /// How the body of a create or update is written.

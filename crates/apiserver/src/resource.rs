@@ -15,15 +15,11 @@ use fleetgate_apimachinery::{
 };
 use fleetgate_model::{Attributes, Refusal, User};
 use fleetgate_registry::{Part, Registry, Strategy};
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, Tasks};
 use futures::future::BoxFuture;
 use http::{Method, Response};
-use tokio_util::sync::CancellationToken;
 
-use crate::{
-    asked::{Asked, Failure},
-    respond,
-};
+use crate::asked::{Asked, Failure};
 
 /// Says whether a user may do what attributes say. Asked of what a request turns out to do beyond
 /// what it was admitted for, such as an apply that creates.
@@ -35,8 +31,8 @@ pub struct Resource<S: Strategy> {
     registry: Arc<Registry<S>>,
     printer: Printer<S::Object>,
     may_also: MayAlso,
-    /// Ends watches.
-    ending: CancellationToken,
+    /// Runs what lasts beside requests, and ends watches.
+    tasks: Tasks,
 }
 
 /// What can be done with a part of an object, or with the collection.
@@ -70,39 +66,47 @@ impl Verb {
             _ => None,
         }
     }
+
+    const fn is_read(self) -> bool {
+        match self {
+            Self::Get | Self::List | Self::Watch => true,
+            Self::Create | Self::Delete | Self::DeleteCollection | Self::Patch | Self::Update => {
+                false
+            }
+        }
+    }
 }
 
 // === impl Resource ===
 
 impl<S: Strategy> Resource<S> {
-    /// The resource of `registry`, shown as rows by `printer`. Its watches end when `ending` is
-    /// cancelled.
+    /// The resource of `registry`, shown as rows by `printer`. Its watches end when `tasks` are to
+    /// stop.
     pub const fn new(
         registry: Arc<Registry<S>>,
         printer: Printer<S::Object>,
         may_also: MayAlso,
-        ending: CancellationToken,
+        tasks: Tasks,
     ) -> Self {
         Self {
             registry,
             printer,
             may_also,
-            ending,
+            tasks,
         }
     }
 
     /// Answers `asked`, by the attributes that were authorized.
     pub(crate) async fn serve(&self, asked: Asked) -> Result<Response<Body>, Failure> {
-        let Some(part) = self.part(&asked) else {
-            return self.unknown(&asked);
-        };
-        // Read as GET it is authorized as one, but nobody serves it.
-        if asked.method() == Method::HEAD {
-            return Err(Status::method_not_allowed().into());
-        }
+        let part = self.part(&asked).ok_or_else(Status::no_such_resource)?;
         let has_name = !asked.name().is_empty();
         let verb = Verb::of(asked.verb(), part, has_name);
         let verb = verb.ok_or_else(Status::method_not_allowed)?;
+        // HEAD is authorized as GET is, and what is below `watch` as a watch, whatever the method;
+        // nobody serves that.
+        if verb.is_read() && *asked.method() != Method::GET {
+            return Err(Status::method_not_allowed().into());
+        }
         asked.answer().check_representation(match verb {
             Verb::List | Verb::Watch => Offer::Watch,
             Verb::Create
@@ -121,7 +125,7 @@ impl<S: Strategy> Resource<S> {
             Verb::Patch if is_apply(asked.content_type()) => self.apply(asked, part).await,
             Verb::Patch => self.patch(asked, part).await,
             Verb::Update => self.update(asked, part).await,
-            Verb::Watch => self.watch(&asked).await,
+            Verb::Watch => self.watch(asked).await,
         }
     }
 
@@ -140,13 +144,13 @@ impl<S: Strategy> Resource<S> {
         }
     }
 
-    /// What is said of resources that are not served: within our group a Status.
-    fn unknown(&self, asked: &Asked) -> Result<Response<Body>, Failure> {
+    /// Whether `attributes` are of a resource in the group of this one.
+    pub(crate) fn is_of_group(&self, attributes: &Attributes) -> bool {
         let group = self.registry.strategy().names().group;
-        match asked.resource() {
-            Some(resource) if resource.group == group => Err(Status::no_such_resource().into()),
-            Some(_) | None => Ok(respond::page_not_found()),
-        }
+        attributes
+            .resource
+            .as_ref()
+            .is_some_and(|r| r.group == group)
     }
 
     fn group_version(&self) -> GroupVersion<'static> {

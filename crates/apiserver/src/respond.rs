@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fleetgate_apimachinery::{
     json,
-    negotiation::{Format, NotAcceptable, StatusFormat},
+    negotiation::{Format, NotAcceptable, PageVersion, StatusFormat},
     status::Status,
 };
 use fleetgate_stack::Body;
@@ -48,6 +48,32 @@ pub(crate) fn document(code: StatusCode, format: Format, compact: Bytes) -> Resp
         format.content_type(),
         Body::full(written(format, compact)),
     )
+}
+
+/// `compact`, JSON of the page `kind` of `config.k8s.io`, in `format`, with a warning where the
+/// version is an old one.
+pub(crate) fn versioned(
+    format: Format,
+    compact: Bytes,
+    (kind, version): (&str, PageVersion),
+) -> Response<Body> {
+    let mut response = document(StatusCode::OK, format, compact);
+    let (media_type, name) = (format.content_type(), version.name());
+    let content_type = format!("{media_type};g=config.k8s.io;v={name};as={kind}");
+    let content_type = HeaderValue::from_str(&content_type).expect("media types are ASCII");
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    match version {
+        PageVersion::V1Beta1 => {}
+        PageVersion::V1Alpha1 => {
+            let page = kind.to_ascii_lowercase();
+            let old = format!(
+                "This version of the {page} endpoint is deprecated. Please use a newer version."
+            );
+            warning::add(headers, &[old]);
+        }
+    }
+    response
 }
 
 /// What went wrong, in a form that the caller accepts.
@@ -95,11 +121,6 @@ pub(crate) fn text(code: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
     headers.insert(CONTENT_TYPE, TEXT);
     headers.insert(CONTENT_TYPE_OPTIONS, NO_SNIFF);
     response
-}
-
-/// What Go's server says of paths that it does not serve.
-pub(crate) fn page_not_found() -> Response<Body> {
-    text(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
 fn written(format: Format, compact: Bytes) -> Bytes {

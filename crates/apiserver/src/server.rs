@@ -79,7 +79,7 @@ impl<S: Strategy> ApiServer<S> {
             user,
             attributes,
         } = admitted;
-        let is_static = attributes.resource.is_none();
+        let is_static = !self.resource.is_of_group(&attributes);
         let asked = Asked::new(request, user, attributes);
         let answer = asked.answer();
         let limit = match self.limit(&asked) {
@@ -126,10 +126,8 @@ impl<S: Strategy> ApiServer<S> {
     async fn serve_static(&self, request: Request<Body>, attributes: Attributes) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         if parts.uri.path() != attributes.path {
-            let Some(uri) = with_path(&parts.uri, &attributes.path) else {
-                return respond::page_not_found();
-            };
-            parts.uri = uri;
+            // What cannot stand in a URI is no path that is served.
+            parts.uri = with_path(&parts.uri, &attributes.path).unwrap_or_default();
         }
         let request = Request::from_parts(parts, axum::body::Body::new(body));
         match self.statics.clone().oneshot(request).await {

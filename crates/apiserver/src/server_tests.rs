@@ -2,6 +2,7 @@
 
 mod limits;
 mod lists;
+mod statics;
 mod warnings;
 
 use std::time::Duration;
@@ -24,49 +25,6 @@ const STRATEGIC: (&str, &str) = ("content-type", "application/strategic-merge-pa
 fn check(answered: &Answered, code: u16, message: &str) {
     assert_eq!(answered.code.as_u16(), code, "{}", answered.text());
     assert_eq!(answered.json()["message"], message);
-}
-
-#[tokio::test]
-async fn paths_that_are_not_served_are_told_apart_as_kubernetes_tells_them() {
-    let fixture = Fixture::new().await;
-    for path in [
-        "/nope",
-        "/api/v1/pods",
-        "/apis/apps/v1/deployments",
-        "/apis/apps",
-        "/metrics/",
-    ] {
-        let got = fixture.get(path, &[]).await;
-        assert_eq!(
-            (got.code.as_u16(), got.text().as_str()),
-            (404, "404 page not found\n"),
-            "{path}"
-        );
-        assert_eq!(got.header("content-type"), "text/plain; charset=utf-8");
-    }
-    let unknown = "the server could not find the requested resource";
-    for path in [
-        "/apis/cluster.karmada.io/v2".to_owned(),
-        "/apis/cluster.karmada.io/v2/clusters".to_owned(),
-        "/apis/cluster.karmada.io/v1alpha1/nodes".to_owned(),
-        "/apis/cluster.karmada.io/v1alpha1/namespaces/n/clusters".to_owned(),
-        format!("{CLUSTERS}/x/scale"),
-        format!("{CLUSTERS}/x/status/y"),
-        "/apis/cluster.karmada.io/v1alpha1/watch/clusters/x/proxy".to_owned(),
-    ] {
-        check(&fixture.get(&path, &[]).await, 404, unknown);
-    }
-    let refused = "the server does not allow this method on the requested resource";
-    for (method, path) in [
-        ("POST", format!("{CLUSTERS}/x")),
-        ("PUT", CLUSTERS.to_owned()),
-        ("OPTIONS", CLUSTERS.to_owned()),
-        ("DELETE", format!("{CLUSTERS}/x/status")),
-        ("POST", "/version".to_owned()),
-        ("DELETE", "/apis".to_owned()),
-    ] {
-        check(&fixture.ask(method, &path, &[], "").await, 405, refused);
-    }
 }
 
 #[tokio::test]
@@ -220,7 +178,7 @@ async fn objects_are_written_as_the_caller_accepts_them() {
         &fixture.get(CLUSTERS, &[("accept", partial)]).await,
         406,
         "you requested PartialObjectMetadata, but the requested object is a list \
-         (*v1alpha1.ClusterList)",
+         (*cluster.ClusterList)",
     );
     let list = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
                 application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -297,7 +255,7 @@ async fn writes_are_checked_before_their_body_is_read() {
         .await;
     assert_eq!(got.json()["details"]["kind"], "CreateOptions");
     let got = fixture
-        .ask("PUT", &target, &[], r#"{"metadata":{"name":"b"}}"#)
+        .ask("PUT", &target, &[], r#"{"metadata":{"name":"a"}}"#)
         .await;
     assert_eq!(got.code.as_u16(), 404);
 }
@@ -496,4 +454,25 @@ async fn an_apply_that_creates_asks_whether_it_may() {
     fixture.create("a").await;
     let got = fixture.patch_as(PATCHER, &target, &apply, body).await;
     assert_eq!(got.code, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn indented_lists_end_without_a_line_feed() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let list = |pretty: &str| format!("{CLUSTERS}?pretty={pretty}");
+    assert!(
+        fixture
+            .get(&list("true"), &[])
+            .await
+            .text()
+            .ends_with("  ]\n}")
+    );
+    assert!(
+        fixture
+            .get(&list("false"), &[])
+            .await
+            .text()
+            .ends_with("]}\n")
+    );
 }

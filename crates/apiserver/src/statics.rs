@@ -11,17 +11,17 @@ use axum::{
     Router,
     extract::{Path, Request, State},
     http::StatusCode,
-    routing::{any, get},
+    routing::any,
 };
 use fleetgate_apimachinery::{
     json,
-    negotiation::{self, Format},
+    negotiation::{self, Format, NotAcceptable, StatusPage},
     query::Query,
     status::Status,
 };
 use fleetgate_stack::Body;
 use http::{
-    Response,
+    Method, Response,
     header::{ACCEPT, USER_AGENT},
 };
 use prometheus_client::{encoding::text::encode, registry::Registry as Metrics};
@@ -32,7 +32,7 @@ use crate::{
     health::{Checks, Slis},
     respond,
 };
-use discovery::Discovery;
+use discovery::{Discovery, header};
 use jiff::Timestamp;
 use openapi::OpenApi;
 use statusz::Statusz;
@@ -96,29 +96,29 @@ type Answer = Response<axum::body::Body>;
 /// The routes of all that `config` names.
 pub(crate) fn router(config: Config) -> Router {
     let mut router = Router::new()
-        .route("/", get(index))
-        .route("/apis", get(apis))
-        .route("/apis/", get(apis))
-        .route("/apis/{group}", get(group))
-        .route("/apis/{group}/", get(group))
-        .route("/apis/{group}/{version}", get(resources))
-        .route("/apis/{group}/{version}/", get(resources))
+        .route("/", any(index))
+        .route("/index.html", any(index))
+        .route("/apis", any(apis))
+        .route("/apis/", any(apis))
+        .route("/apis/{group}", any(group))
+        .route("/apis/{group}/", any(group))
+        .route("/apis/{group}/{version}", any(resources))
+        .route("/apis/{group}/{version}/", any(resources))
         .route("/openapi/v2", any(openapi_v2))
         .route("/openapi/v3", any(openapi_index))
         .route("/openapi/v3/{*key}", any(openapi_v3))
         .route("/metrics", any(metrics_page))
         .route("/metrics/slis", any(slis_page))
         .route("/statusz", any(statusz_page))
-        .route("/version", get(version_page))
-        .route("/version/", get(version_page));
+        .route("/version", any(version_page))
+        .route("/version/", any(version_page));
     for endpoint in config.checks.iter().map(Checks::endpoint) {
         router = router
             .route(&format!("/{endpoint}"), any(health))
             .route(&format!("/{endpoint}/{{*check}}"), any(health));
     }
     router
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(async || answer(respond::page_not_found()))
+        .fallback(async |State(statics): Shared| not_found(&statics))
         .with_state(Arc::new(statics(config)))
 }
 
@@ -163,16 +163,38 @@ fn statics(config: Config) -> Statics {
 }
 
 async fn index(State(statics): Shared) -> Answer {
-    answer(indented(&statics.index))
+    answer(indented(StatusCode::OK, &statics.index))
 }
 
-async fn statusz_page(State(statics): Shared) -> Answer {
-    let page = statics.statusz.page(Timestamp::now());
-    answer(respond::text(StatusCode::OK, page))
+/// What is said of paths that nobody serves: those that somebody does.
+fn not_found(statics: &Statics) -> Answer {
+    answer(indented(StatusCode::NOT_FOUND, &statics.index))
 }
 
-async fn version_page(State(statics): Shared) -> Answer {
-    answer(indented(&statics.version))
+async fn statusz_page(State(statics): Shared, request: Request) -> Answer {
+    let (headers, now) = (request.headers(), Timestamp::now());
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let pretty = negotiation::pretty(query.first("pretty"), header(headers, &USER_AGENT));
+    let accept = header(headers, &ACCEPT);
+    answer(
+        match negotiation::negotiate_page(accept, pretty, statusz::KIND) {
+            Ok(StatusPage::Text) => respond::text(StatusCode::OK, statics.statusz.page(now)),
+            Ok(StatusPage::Object(format, version)) => {
+                let object = statics.statusz.object(now, version);
+                respond::versioned(format, object.into(), (statusz::KIND, version))
+            }
+            Err(NotAcceptable { status, format }) => respond::status(&status, format),
+        },
+    )
+}
+
+async fn version_page(State(statics): Shared, request: Request) -> Answer {
+    let refused = read_only(&request)
+        .or_else(|| negotiation::check_json(header(request.headers(), &ACCEPT)).err());
+    match refused {
+        Some(refused) => refuse(&refused, &request),
+        None => answer(indented(StatusCode::OK, &statics.version)),
+    }
 }
 
 async fn metrics_page(State(statics): Shared) -> Answer {
@@ -206,25 +228,32 @@ async fn health(State(statics): Shared, request: Request) -> Answer {
         .iter()
         .find(|checks| checks.endpoint() == endpoint)
     {
-        Some(checks) => answer(checks.answer(check, query, &statics.slis).await),
-        None => answer(respond::page_not_found()),
+        Some(checks) => match checks.answer(check, query, &statics.slis).await {
+            Some(answered) => answer(answered),
+            None => not_found(&statics),
+        },
+        None => not_found(&statics),
     }
 }
 
 async fn apis(State(statics): Shared, request: Request) -> Answer {
-    answer(
-        statics
-            .discovery
-            .groups(request.headers(), request.uri().query()),
-    )
+    let (headers, query) = (request.headers(), request.uri().query());
+    match read_only(&request) {
+        Some(refused) => refuse(&refused, &request),
+        None => answer(statics.discovery.groups(headers, query)),
+    }
 }
 
 async fn group(State(statics): Shared, Path(group): Path<String>, request: Request) -> Answer {
-    answer(
-        statics
-            .discovery
-            .group(&group, request.headers(), request.uri().query()),
-    )
+    let (headers, query) = (request.headers(), request.uri().query());
+    match (
+        statics.discovery.group(&group, headers, query),
+        read_only(&request),
+    ) {
+        (None, _) => not_found(&statics),
+        (Some(_), Some(refused)) => refuse(&refused, &request),
+        (Some(found), None) => answer(found),
+    }
 }
 
 async fn resources(
@@ -233,11 +262,16 @@ async fn resources(
     request: Request,
 ) -> Answer {
     let (headers, query) = (request.headers(), request.uri().query());
-    answer(
-        statics
-            .discovery
-            .resources(&group, &version, headers, query),
-    )
+    let found = statics
+        .discovery
+        .resources(&group, &version, headers, query);
+    match (found, read_only(&request)) {
+        (None, _) => not_found(&statics),
+        (Some(found), Some(refused)) if found.status() != StatusCode::NOT_FOUND => {
+            refuse(&refused, &request)
+        }
+        (Some(found), _) => answer(found),
+    }
 }
 
 async fn openapi_v2(State(statics): Shared, request: Request) -> Answer {
@@ -251,27 +285,30 @@ async fn openapi_index(State(statics): Shared, request: Request) -> Answer {
 async fn openapi_v3(State(statics): Shared, Path(key): Path<String>, request: Request) -> Answer {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let hash = query.first("hash").unwrap_or_default();
-    answer(statics.openapi.v3(&key, hash, request.headers()))
+    match statics.openapi.v3(&key, hash, request.headers()) {
+        Some(found) => answer(found),
+        None => not_found(&statics),
+    }
 }
 
-async fn method_not_allowed(request: Request) -> Answer {
-    let header = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+/// 405 for all but GET: Kubernetes does not serve HEAD either.
+fn read_only(request: &Request) -> Option<Status> {
+    (*request.method() != Method::GET).then(Status::method_not_allowed)
+}
+
+/// `refused`, in a form that the caller accepts.
+fn refuse(refused: &Status, request: &Request) -> Answer {
+    let headers = request.headers();
     let query = Query::parse(request.uri().query().unwrap_or_default());
-    let agent = header(USER_AGENT).unwrap_or_default();
-    let pretty = negotiation::pretty(query.first("pretty"), agent);
-    let format = negotiation::negotiate_status(header(ACCEPT).unwrap_or_default(), pretty);
-    answer(respond::status(&Status::method_not_allowed(), format))
+    let pretty = negotiation::pretty(query.first("pretty"), header(headers, &USER_AGENT));
+    let format = negotiation::negotiate_status(header(headers, &ACCEPT), pretty);
+    answer(respond::status(refused, format))
 }
 
 /// JSON for people, as Kubernetes writes what is no API object.
-fn indented<T: Serialize>(value: &T) -> Response<Body> {
+fn indented<T: Serialize>(code: StatusCode, value: &T) -> Response<Body> {
     let compact = json::to_vec(value).unwrap_or_default();
-    respond::document(StatusCode::OK, Format::PrettyJson, compact.into())
+    respond::document(code, Format::PrettyJson, compact.into())
 }
 
 fn answer(response: Response<Body>) -> Answer {

@@ -6,7 +6,7 @@ use fleetgate_api::{PRINTER, SERVED};
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
 use fleetgate_model::{Attributes, Reason, Refusal, User};
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, Tasks};
 use fleetgate_storage::{History, memory::MemoryStore};
 use futures::{FutureExt, future};
 use http::{HeaderMap, Request, StatusCode};
@@ -33,7 +33,7 @@ pub(crate) const PATCHER: &str = "patcher";
 /// A server that runs for as long as this lives.
 pub(crate) struct Fixture {
     pub(crate) server: ApiServer<ClusterStrategy>,
-    pub(crate) ending: CancellationToken,
+    pub(crate) tasks: Tasks,
     _stop: DropGuard,
 }
 
@@ -58,7 +58,7 @@ impl Fixture {
     pub(crate) async fn new() -> Self {
         let store = Arc::new(MemoryStore::new(History::RECENT));
         let clusters = ClusterRegistry::new(ClusterStrategy::default(), store, "/registry");
-        let (stop, ending) = (CancellationToken::new(), CancellationToken::new());
+        let (stop, tasks) = (CancellationToken::new(), Tasks::default());
         TaskTracker::new().spawn(clusters.run(stop.clone()));
         clusters.registry().synced().await;
         let may_also: MayAlso = Arc::new(|user, attributes| {
@@ -74,7 +74,7 @@ impl Fixture {
             Arc::clone(clusters.registry()),
             PRINTER,
             may_also,
-            ending.clone(),
+            tasks.clone(),
         );
         let config = Config {
             groups: SERVED,
@@ -90,7 +90,7 @@ impl Fixture {
         let server = ApiServer::new(resource, config);
         Self {
             server,
-            ending,
+            tasks,
             _stop: stop.drop_guard(),
         }
     }

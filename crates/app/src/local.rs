@@ -11,11 +11,10 @@ use fleetgate_apiserver::{Admitted, ApiServer, Config, MayAlso, Resource, health
 use fleetgate_model::Authorize;
 use fleetgate_proxy::{Authorized, Error, allowed, refusal};
 use fleetgate_registry::{ClusterRegistry, ClusterStrategy};
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, Tasks};
 use futures::future::BoxFuture;
 use http::Response;
 use prometheus_client::registry::Registry;
-use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 /// Kubernetes' limit for what does not last.
@@ -36,8 +35,8 @@ pub(crate) struct Parts<'p> {
     pub(crate) port: u16,
     /// Whether a caller may do what a request turns out to do.
     pub(crate) may_also: MayAlso,
-    /// Ends watches.
-    pub(crate) ending: CancellationToken,
+    /// Runs what lasts beside requests, and ends watches.
+    pub(crate) tasks: Tasks,
 }
 
 /// Asks `authorizer`. No answer means no.
@@ -65,7 +64,7 @@ impl Local {
             metrics: parts.metrics,
             request_timeout: REQUEST_TIMEOUT,
         };
-        let resource = Resource::new(registry, PRINTER, parts.may_also, parts.ending);
+        let resource = Resource::new(registry, PRINTER, parts.may_also, parts.tasks);
         Self {
             server: ApiServer::new(resource, config),
         }

@@ -140,7 +140,7 @@ async fn serve(
         metrics,
         port: server.port(),
         may_also: local::may_also(Arc::clone(&authorizer)),
-        ending: tasks.stopping().clone(),
+        tasks: tasks.clone(),
     });
     // Before anything is read from a head that others could read in another way.
     let who = SoundHead

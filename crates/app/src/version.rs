@@ -6,6 +6,8 @@ use fleetgate_apiserver::Version;
 /// the libraries of 1.36).
 const MAJOR: &str = "1";
 const MINOR: &str = "36";
+/// The oldest minor version that the libraries of [`MINOR`] emulate.
+const MIN_MINOR: &str = "35";
 const OWN: &str = env!("CARGO_PKG_VERSION");
 
 /// One line: program and version.
@@ -21,7 +23,7 @@ pub(crate) fn info() -> Version {
         emulation_major: MAJOR,
         emulation_minor: MINOR,
         min_compatibility_major: MAJOR,
-        min_compatibility_minor: MINOR,
+        min_compatibility_minor: MIN_MINOR,
         git_version: format!("v{MAJOR}.{MINOR}.0-fleetgate-{OWN}"),
         git_commit: "",
         git_tree_state: "",

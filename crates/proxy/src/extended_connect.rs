@@ -1,9 +1,8 @@
 //! A WebSocket through HTTP/2 (RFC 8441): read as the GET with `Upgrade` that HTTP/1.1 has for it,
 //! and answered with 200 instead of 101.
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, websocket_accept};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE},
@@ -14,8 +13,6 @@ use uuid::Uuid;
 use crate::Error;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
-/// What a server appends to the key of a client (RFC 6455, section 1.3).
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Marks a request that came as an extended CONNECT, with the only `Sec-WebSocket-Accept` that
 /// answers the key that we made for it.
@@ -34,7 +31,7 @@ pub(crate) fn translate(request: &mut Request<Body>) -> Result<(), Error> {
         return Err(Error::MethodNotAllowed);
     }
     let key = BASE64_STANDARD.encode(Uuid::new_v4().as_bytes());
-    let accept = accept_of(&key);
+    let accept = websocket_accept(key.as_bytes());
     request.extensions_mut().insert(ExtendedConnect { accept });
     *request.method_mut() = Method::GET;
     *request.version_mut() = Version::HTTP_11;
@@ -43,12 +40,6 @@ pub(crate) fn translate(request: &mut Request<Body>) -> Result<(), Error> {
     headers.insert(UPGRADE, WEBSOCKET);
     headers.insert(SEC_WEBSOCKET_KEY, text(key));
     Ok(())
-}
-
-/// `Sec-WebSocket-Accept` for `key`.
-fn accept_of(key: &str) -> HeaderValue {
-    let sum = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{GUID}").as_bytes());
-    text(BASE64_STANDARD.encode(sum))
 }
 
 fn text(base64: String) -> HeaderValue {
@@ -81,7 +72,7 @@ mod tests {
     use http::{HeaderValue, Method, Request, Response, StatusCode, header};
     use hyper::ext::Protocol;
 
-    use super::{ExtendedConnect, accept_of, translate};
+    use super::{ExtendedConnect, translate};
     use crate::Error;
 
     fn connect(protocol: Option<&'static str>) -> Result<Request<Body>, Error> {
@@ -124,12 +115,5 @@ mod tests {
         let other = HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert!(answer("websocket", other).is_none());
         assert!(answer("SPDY/3.1", asked.accept.clone()).is_none());
-    }
-
-    #[test]
-    fn the_answer_to_a_key_is_that_of_the_standard() {
-        // The example of RFC 6455, section 1.3.
-        let accept = accept_of("dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

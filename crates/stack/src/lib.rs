@@ -8,6 +8,7 @@ mod guard;
 mod list;
 mod new_service;
 mod tasks;
+mod websocket;
 mod whole;
 
 pub use body::{Body, BoxError};
@@ -17,4 +18,5 @@ pub use guard::GuardedBody;
 pub use list::list_elements;
 pub use new_service::NewService;
 pub use tasks::Tasks;
+pub use websocket::websocket_accept;
 pub use whole::WholeBody;

@@ -39,12 +39,9 @@ fn options() -> Options {
 
 /// The error without the excerpt of the body that follows.
 fn first_line(error: &Error) -> String {
-    error
-        .to_string()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 /// A value that is being read.
@@ -83,6 +80,11 @@ impl<'de> Visitor<'de> for Reading<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        // Go writes a whole number as one, whatever it was written as.
+        let text = format!("{value}");
+        if let Ok(whole) = text.parse::<i64>() {
+            return Ok(whole.into());
+        }
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 

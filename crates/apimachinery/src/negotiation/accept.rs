@@ -78,9 +78,14 @@ impl Clause<'_> {
         }
     }
 
+    /// Group, version and kind that are asked for, each perhaps empty.
+    pub(super) fn kind(&self) -> (&str, &str, &str) {
+        (self.param("g"), self.param("v"), self.param("as"))
+    }
+
     /// Which discovery document is asked for; nothing if that does not exist.
     pub(super) fn discovery(&self) -> Option<Discovery> {
-        match (self.param("g"), self.param("v"), self.param("as")) {
+        match self.kind() {
             ("", "", "") => Some(Discovery::Groups),
             ("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList") => Some(Discovery::AggregatedV2),
             ("apidiscovery.k8s.io", "v2beta1", "APIGroupDiscoveryList") => {

@@ -175,8 +175,8 @@ fn check_annotations(
 
 fn check_owners(owners: &[OwnerReference], path: &Path, errors: &mut Vec<FieldError>) {
     let mut controller: Option<&OwnerReference> = None;
-    for (index, owner) in owners.iter().enumerate() {
-        check_owner(owner, &path.index(index), errors);
+    for owner in owners {
+        check_owner(owner, path, errors);
         if owner.controller != Some(true) {
             continue;
         }
@@ -193,28 +193,31 @@ fn check_owners(owners: &[OwnerReference], path: &Path, errors: &mut Vec<FieldEr
     }
 }
 
+/// `path` is that of the list: which of the owners it is goes untold.
 fn check_owner(owner: &OwnerReference, path: &Path, errors: &mut Vec<FieldError>) {
-    let version = &owner.api_version;
-    let slashes = version.matches('/').count();
-    let mut required = |field: &str, value: &str| {
-        if value.is_empty() {
-            errors.push(FieldError::required(
-                &path.child(field),
-                "must not be empty",
-            ));
+    let mut check = |field: &str, value: &str, present: bool, detail: &str| {
+        if !present {
+            errors.push(FieldError::invalid(&path.child(field), value, detail));
         }
     };
-    required("apiVersion", version);
-    required("kind", &owner.kind);
-    required("name", &owner.name);
-    required("uid", &owner.uid);
-    if !version.is_empty() && (slashes > 1 || version.ends_with('/')) {
-        let detail = "must be <group>/<version> or <version>";
-        errors.push(FieldError::invalid(
-            &path.child("apiVersion"),
-            version,
-            detail,
-        ));
+    let version = owner.api_version.as_str();
+    let has_version = match version.matches('/').count() {
+        0 => !version.is_empty(),
+        1 => !version.ends_with('/'),
+        _ => false,
+    };
+    check(
+        "apiVersion",
+        version,
+        has_version,
+        "version must not be empty",
+    );
+    for (field, value) in [
+        ("kind", &owner.kind),
+        ("name", &owner.name),
+        ("uid", &owner.uid),
+    ] {
+        check(field, value, !value.is_empty(), "must not be empty");
     }
     if version == "v1" && owner.kind == "Event" {
         let detail = "/v1, Kind=Event is disallowed from being an owner";

@@ -165,10 +165,9 @@ impl<S: Strategy> Resource<S> {
             }
             View::Object => {
                 let mut body = self.list_body(list)?;
-                iter::from_fn(|| body.next_frame())
-                    .collect::<Vec<_>>()
-                    .concat()
-                    .into()
+                let frames: Vec<_> = iter::from_fn(|| body.next_frame()).collect();
+                // Without the line feed that ends a compact answer.
+                frames.concat().trim_ascii_end().to_vec().into()
             }
             View::Partial(_) => {
                 return Err(unfit("PartialObjectMetadata", "is a list", self.kinds().1));
@@ -199,13 +198,14 @@ impl<S: Strategy> Resource<S> {
         Ok(ListBody::new(head.into(), items))
     }
 
-    /// The Go types of an object and of a list, for messages.
+    /// The Go types of an object and of a list, for messages: those of the package that is named as
+    /// the first part of the group is.
     fn kinds(&self) -> (String, String) {
         let names = self.registry.strategy().names();
-        let version = self.group_version().version;
+        let package = names.group.split('.').next().unwrap_or_default();
         (
-            format!("*{version}.{}", names.kind),
-            format!("*{version}.{}", names.list_kind),
+            format!("*{package}.{}", names.kind),
+            format!("*{package}.{}", names.list_kind),
         )
     }
 }

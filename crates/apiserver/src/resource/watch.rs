@@ -1,5 +1,7 @@
 //! Watch: a line of JSON per event, each sent at once.
 
+mod socket;
+
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use http::{Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
 
+use self::socket::Handshake;
 use super::{
     Resource,
     read::list_options,
@@ -29,16 +32,23 @@ use crate::{
 impl<S: Strategy> Resource<S> {
     /// What happens from now on, or from the resource version that is named, until the time is
     /// over, the server ends, or the caller goes.
-    pub(super) async fn watch(&self, asked: &Asked) -> Result<Response<Body>, Failure> {
+    pub(super) async fn watch(&self, asked: Asked) -> Result<Response<Body>, Failure> {
         let output = asked.answer().output(Offer::Watch)?;
-        let options = list_options(asked)?;
+        let options = list_options(&asked)?;
         let shown = Shown::of(output, &asked.query())?;
         let events = self.registry.watch(&options).await?;
+        let (mut request, _) = asked.into_parts();
+        let upgrade = hyper::upgrade::on(&mut request);
+        let (parts, _) = request.into_parts();
+        let handshake = Handshake::of(&parts)?;
+        let ending = self.tasks.stopping().clone();
         let lines = self.lines(events.boxed(), shown);
-        let ending = self.ending.clone().cancelled_owned();
-        let frames = lines
-            .take_until(ending)
-            .map(|line| Ok::<_, Status>(Frame::data(line)));
+        let lines = lines.take_until(ending.clone().cancelled_owned());
+        if let Some(handshake) = handshake {
+            self.tasks.spawn(socket::run(upgrade, lines, ending));
+            return Ok(handshake.answer());
+        }
+        let frames = lines.map(|line| Ok::<_, Status>(Frame::data(line)));
         let body = Body::new(StreamBody::new(frames));
         Ok(respond::respond(
             StatusCode::OK,
@@ -57,7 +67,7 @@ impl<S: Strategy> Resource<S> {
             self.registry.clone(),
             self.printer,
             Arc::clone(&self.may_also),
-            self.ending.clone(),
+            self.tasks.clone(),
         );
         let lines = events.map(move |event| {
             let line = printer.line(&event, shown);

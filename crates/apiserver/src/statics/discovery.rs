@@ -91,34 +91,30 @@ impl Discovery {
         }
     }
 
-    /// `/apis/{group}`.
+    /// `/apis/{group}`; nothing for a group that is not served.
     pub(super) fn group(
         &self,
         name: &str,
         headers: &HeaderMap,
         query: Option<&str>,
-    ) -> Response<Body> {
-        match self.groups.iter().find(|group| group.name == name) {
-            Some(group) => plain(headers, query, || {
-                let document = group.document();
-                Forms::of(&document, document.to_protobuf())
-            }),
-            None => respond::page_not_found(),
-        }
+    ) -> Option<Response<Body>> {
+        let group = self.groups.iter().find(|group| group.name == name)?;
+        Some(plain(headers, query, || {
+            let document = group.document();
+            Forms::of(&document, document.to_protobuf())
+        }))
     }
 
-    /// `/apis/{group}/{version}`.
+    /// `/apis/{group}/{version}`; nothing for a group that is not served.
     pub(super) fn resources(
         &self,
         name: &str,
         version: &str,
         headers: &HeaderMap,
         query: Option<&str>,
-    ) -> Response<Body> {
-        let Some(group) = self.groups.iter().find(|group| group.name == name) else {
-            return respond::page_not_found();
-        };
-        match group.resources(version) {
+    ) -> Option<Response<Body>> {
+        let group = self.groups.iter().find(|group| group.name == name)?;
+        Some(match group.resources(version) {
             Some(resources) => plain(headers, query, || {
                 Forms::of(&resources, resources.to_protobuf())
             }),
@@ -127,7 +123,7 @@ impl Discovery {
                 let format = negotiation::negotiate_status(accept, pretty(headers, query));
                 respond::status(&Status::no_such_resource(), format)
             }
-        }
+        })
     }
 }
 
@@ -206,7 +202,8 @@ fn pretty(headers: &HeaderMap, query: Option<&str>) -> negotiation::Pretty {
     negotiation::pretty(query.first("pretty"), header(headers, &USER_AGENT))
 }
 
-fn header<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> &'h str {
+/// The first value of `name`, or nothing.
+pub(super) fn header<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> &'h str {
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())

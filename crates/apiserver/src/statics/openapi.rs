@@ -123,10 +123,8 @@ impl OpenApi {
     /// With an old hash Kubernetes redirects to the new one, which does not work behind the
     /// aggregator, for it lets no redirect through. The document is answered instead, and not to be
     /// kept.
-    pub(super) fn v3(&self, key: &str, hash: &str, headers: &HeaderMap) -> Response<Body> {
-        let Some(kept) = self.v3.get(key) else {
-            return respond::page_not_found();
-        };
+    pub(super) fn v3(&self, key: &str, hash: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+        let kept = self.v3.get(key)?;
         let mut response = match negotiation::negotiate_openapi(accept(headers), Version::V3) {
             // Kubernetes says this without a word.
             None => respond::empty(StatusCode::NOT_ACCEPTABLE),
@@ -143,7 +141,7 @@ impl OpenApi {
             headers.insert(CACHE_CONTROL, immutable);
             headers.insert(EXPIRES, date(Timestamp::now() + YEAR));
         }
-        response
+        Some(response)
     }
 
     /// `body`, or word that the caller has it.

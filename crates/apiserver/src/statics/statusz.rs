@@ -1,11 +1,15 @@
-//! `/statusz`: what runs and since when, for people (Kubernetes: component statusz).
+//! `/statusz`: what runs and since when, for people and as an object (Kubernetes: component statusz).
 
+use fleetgate_apimachinery::{json, negotiation::PageVersion};
 use jiff::Timestamp;
+use serde::Serialize;
 
+/// The kind of the page as an object.
+pub(super) const KIND: &str = "Statusz";
 /// What karmada-aggregated-apiserver calls itself here.
-const COMPONENT: &str = "aggregated-apiserver";
-/// Folders that are no help in finding out what is wrong.
-const OMITTED: [&str; 5] = ["apis", "api", "openid", "openapi", ".well-known"];
+const COMPONENT: &str = "apiserver";
+/// Folders that are no help in finding out what is wrong, and the page itself.
+const OMITTED: [&str; 6] = ["apis", "api", "openid", "openapi", ".well-known", "statusz"];
 
 /// What the page tells.
 #[derive(Debug)]
@@ -13,7 +17,27 @@ pub(super) struct Statusz {
     started: Timestamp,
     compiler: &'static str,
     version: String,
-    paths: String,
+    paths: Vec<String>,
+}
+
+/// The page as an object of `config.k8s.io`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Object<'s> {
+    kind: &'static str,
+    api_version: String,
+    metadata: Metadata,
+    start_time: Timestamp,
+    uptime_seconds: i64,
+    go_version: &'s str,
+    binary_version: &'s str,
+    emulation_version: &'s str,
+    paths: &'s [String],
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    name: &'static str,
 }
 
 // === impl Statusz ===
@@ -26,12 +50,12 @@ impl Statusz {
         let mut folders: Vec<_> = folders.filter(shown).collect();
         folders.sort_unstable();
         folders.dedup();
-        let folders: Vec<_> = folders.iter().map(|folder| format!("/{folder}")).collect();
+        let now = Timestamp::now();
         Self {
-            started: Timestamp::now(),
+            started: Timestamp::from_second(now.as_second()).unwrap_or(now),
             compiler,
             version,
-            paths: folders.join(" "),
+            paths: folders.iter().map(|folder| format!("/{folder}")).collect(),
         }
     }
 
@@ -43,7 +67,7 @@ impl Statusz {
             version,
             paths,
         } = self;
-        let up = now.duration_since(*started).as_secs().max(0);
+        let (up, paths) = (self.up(now), paths.join(" "));
         let (hours, minutes, seconds) = (up / 3600, up / 60 % 60, up % 60);
         let started = started.strftime("%a %b %e %H:%M:%S UTC %Y");
         format!(
@@ -53,6 +77,26 @@ impl Statusz {
              Go version: {compiler}\nBinary version: {version}\nEmulation version: {version}\n\
              Paths: {paths}\n"
         )
+    }
+
+    /// The page at the moment `now`, as JSON.
+    pub(super) fn object(&self, now: Timestamp, version: PageVersion) -> Vec<u8> {
+        let object = Object {
+            kind: KIND,
+            api_version: format!("config.k8s.io/{}", version.name()),
+            metadata: Metadata { name: COMPONENT },
+            start_time: self.started,
+            uptime_seconds: self.up(now),
+            go_version: self.compiler,
+            binary_version: &self.version,
+            emulation_version: &self.version,
+            paths: &self.paths,
+        };
+        json::to_vec(&object).expect("strings and numbers serialize")
+    }
+
+    fn up(&self, now: Timestamp) -> i64 {
+        now.duration_since(self.started).as_secs().max(0)
     }
 }
 
@@ -69,7 +113,7 @@ mod tests {
         let mut statusz = Statusz::new("1.36".to_owned(), "rustc", &paths);
         statusz.started = Timestamp::UNIX_EPOCH;
         let page = statusz.page(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(3_725));
-        let start = "\naggregated-apiserver statusz\nWarning: ";
+        let start = "\napiserver statusz\nWarning: ";
         assert!(page.starts_with(start), "{page}");
         let end = "Started: Thu Jan  1 00:00:00 UTC 1970\nUp: 1 hr 02 min 05 sec\n\
                    Go version: rustc\nBinary version: 1.36\nEmulation version: 1.36\n\

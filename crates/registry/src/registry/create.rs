@@ -40,10 +40,16 @@ impl<S: Strategy> Registry<S> {
         metadata::fill(object.metadata_mut(), now);
         metadata::dedup_owners(object.metadata_mut());
         let object = self.own_new(object, options)?;
-        let generated =
-            object.metadata().name.is_empty() && !object.metadata().generate_name.is_empty();
-        if !generated {
+        let (name, prefix) = {
+            let metadata = object.metadata();
+            (metadata.name.clone(), metadata.generate_name.clone())
+        };
+        if prefix.is_empty() {
             return self.create_once(object, options, now).await;
+        }
+        if !name.is_empty() {
+            let created = self.create_once(object, options, now).await;
+            return created.map_err(|status| self.none_generated(status, &name));
         }
         for _ in 1..NAME_ATTEMPTS {
             let named = with_generated_name(object.clone());
@@ -54,15 +60,8 @@ impl<S: Strategy> Registry<S> {
         }
         let named = with_generated_name(object);
         let name = named.metadata().name.clone();
-        self.create_once(named, options, now)
-            .await
-            .map_err(|status| {
-                if status.reason == "AlreadyExists" {
-                    self.no_unique_name(&name)
-                } else {
-                    status
-                }
-            })
+        let created = self.create_once(named, options, now).await;
+        created.map_err(|status| self.none_generated(status, &name))
     }
 
     async fn create_once(
@@ -140,7 +139,12 @@ impl<S: Strategy> Registry<S> {
         status
     }
 
-    fn no_unique_name(&self, name: &str) -> Status {
+    /// `status`, of which, if `name` is taken, whoever asked for a generated one is told so. (Also
+    /// where it is his own, as Kubernetes does.)
+    fn none_generated(&self, status: Status, name: &str) -> Status {
+        if status.reason != "AlreadyExists" {
+            return status;
+        }
         let resource = self.strategy.names().group_resource();
         let message = format!(
             "{resource} {} already exists, the server was not able to generate a unique name for \

@@ -84,7 +84,7 @@ impl Page {
         let token = Token {
             v: VERSION.to_owned(),
             rv: self.revision.unwrap_or(LATEST),
-            start: self.start.clone(),
+            start: format!("/{}", self.start),
         };
         URL_SAFE_NO_PAD.encode(json::to_vec(&token).unwrap_or_default())
     }
@@ -146,7 +146,7 @@ mod tests {
         let text = URL_SAFE_NO_PAD.decode(&token).expect("base64");
         assert_eq!(
             text,
-            br#"{"v":"meta.k8s.io/v1","rv":7,"start":"member1\u0000"}"#
+            br#"{"v":"meta.k8s.io/v1","rv":7,"start":"/member1\u0000"}"#
         );
         assert_eq!(Page::parse(&token).expect("a page"), page);
         let latest = Page {

@@ -83,6 +83,9 @@ impl<S: Strategy> Registry<S> {
         mut change: Change<'_, S::Object>,
         options: &UpdateOptions,
     ) -> Result<Arc<Stored<S::Object>>, Status> {
+        if let Change::Replace(object) = &change {
+            check_name(name, &object.metadata().name)?;
+        }
         let mut current = self.get_latest(name).await?;
         for _ in 0..MAX_ATTEMPTS {
             let object = self.changed(name, &current, &mut change)?;

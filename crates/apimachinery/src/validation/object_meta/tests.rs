@@ -79,10 +79,18 @@ fn lists_of_a_new_object() {
     check_new(
         json!({"name": "a", "ownerReferences": [{"apiVersion": "a/b/c"}]}),
         &[
-            "metadata.ownerReferences[0].kind: Required value: must not be empty",
-            "metadata.ownerReferences[0].name: Required value: must not be empty",
-            "metadata.ownerReferences[0].uid: Required value: must not be empty",
-            "metadata.ownerReferences[0].apiVersion: Invalid value: \"a/b/c\": must be <group>",
+            "metadata.ownerReferences.apiVersion: Invalid value: \"a/b/c\": version must not be empty",
+            "metadata.ownerReferences.kind: Invalid value: \"\": must not be empty",
+            "metadata.ownerReferences.name: Invalid value: \"\": must not be empty",
+            "metadata.ownerReferences.uid: Invalid value: \"\": must not be empty",
+        ],
+    );
+    let event = json!({"apiVersion": "v1", "kind": "Event", "name": "x", "uid": "u"});
+    check_new(
+        json!({"name": "a", "ownerReferences": [owner("x"), event]}),
+        &[
+            "metadata.ownerReferences: Invalid value: {\"apiVersion\":\"v1\",\"kind\":\"Event\",\
+           \"name\":\"x\",\"uid\":\"u\"}: /v1, Kind=Event is disallowed from being an owner",
         ],
     );
     check_new(

@@ -42,7 +42,7 @@ async fn events_are_sent_one_by_one_until_the_server_ends() {
         .await;
     assert_eq!(events.next().await.expect("an event")["type"], "DELETED");
     let before = tokio::time::Instant::now();
-    fixture.ending.cancel();
+    fixture.tasks.stopping().cancel();
     assert_eq!(events.next().await, None);
     assert_eq!(
         before.elapsed(),

@@ -95,6 +95,17 @@ async fn names_are_generated() {
     assert_eq!(created.name().len(), "gen".len() + 5);
     assert!(created.name().starts_with("gen"));
     assert_eq!(created.object().metadata.generate_name, "gen");
+    let mut both = unnamed.clone();
+    both.metadata.name = created.name().to_owned();
+    let taken = fixture.registry().create(both, &written_by("test")).await;
+    let taken = taken.expect_err("taken");
+    let want = format!(
+        "clusters.cluster.karmada.io \"{}\" already exists, the server was not able to generate a \
+         unique name for the object",
+        created.name()
+    );
+    assert_eq!((taken.code, taken.message.as_str()), (409, want.as_str()));
+    assert_eq!(taken.retry_after_seconds(), Some(1));
     unnamed.metadata.generate_name = "gen-".to_owned();
     let refused = fixture
         .registry()

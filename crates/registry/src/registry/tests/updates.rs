@@ -164,16 +164,14 @@ async fn an_update_of_another_object_is_refused() {
     .await;
     let message = patched.expect_err("a uid stays").message;
     assert!(message.ends_with("metadata.uid: Invalid value: \"other\": field is immutable"));
-    let renamed = put(&fixture, "a", cluster("b"))
-        .await
-        .expect_err("another name");
-    assert_eq!(
-        (renamed.code, renamed.message.as_str()),
-        (
-            400,
-            "the name of the object (b) does not match the name on the URL (a)"
-        )
-    );
+    // Told even where there is no such object.
+    for name in ["a", "c"] {
+        let renamed = put(&fixture, name, cluster("b")).await;
+        let renamed = renamed.expect_err("another name");
+        let want =
+            format!("the name of the object (b) does not match the name on the URL ({name})");
+        assert_eq!((renamed.code, renamed.message), (400, want));
+    }
 }
 
 #[tokio::test]
