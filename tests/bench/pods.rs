@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use fleetgate_tests::{
-    Credential, Kubectl, connection::Caller, fleet, member::Member, node::Node, proxy_path,
+    Credential, Kubectl,
+    connection::Caller,
+    exec::{self, Session},
+    fleet,
+    member::Member,
+    node::Node,
+    proxy_path,
 };
-use http::{Method, StatusCode, header};
-use http_body_util::Full;
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -54,7 +57,7 @@ pub(crate) async fn run() -> Result<()> {
     let ways = ways().await;
     let mut report = Report::new("pods");
     let mut table = Table::new("Pods", &["what", "way", "a second", "× direct"]);
-    let sessions = in_turns(&ways, exec).await?;
+    let sessions = in_turns(&ways, sessions).await?;
     let ratio = rows(&mut table, "exec sessions", &sessions);
     report.at_least("exec sessions a second × direct", ratio, 0.8, "");
     let megabytes = in_turns(&ways, port_forward).await?;
@@ -117,7 +120,7 @@ fn rows(table: &mut Table, what: &str, figures: &[(&'static str, f64)]) -> f64 {
 }
 
 /// Sessions of `exec` a second, from the request to the end of the command.
-async fn exec(way: &Way) -> Result<f64> {
+async fn sessions(way: &Way) -> Result<f64> {
     let path = format!(
         "{}/api/v1/namespaces/default/pods/{POD}/exec?command=true&stdout=true",
         way.prefix
@@ -142,25 +145,10 @@ async fn exec(way: &Way) -> Result<f64> {
 }
 
 async fn session(caller: &Caller, path: &str) -> Result<()> {
-    let mut connection = caller.connect().await?;
-    let request = connection
-        .request(Method::GET, path)
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==")
-        .header(header::SEC_WEBSOCKET_PROTOCOL, "v5.channel.k8s.io")
-        .body(Full::default());
-    let response = connection
-        .start(request.context("build a request")?)
-        .await?;
-    let status = response.status();
-    ensure!(status == StatusCode::SWITCHING_PROTOCOLS, "{status}");
-    let upgraded = hyper::upgrade::on(response).await.context("upgrade")?;
-    let mut said = Vec::new();
-    // The node closes it when the command has ended; how politely says nothing here.
-    let read = TokioIo::new(upgraded).read_to_end(&mut said).await;
-    ensure!(!said.is_empty(), "nothing was said: {read:?}");
+    match exec::session(caller.connect().await?, path).await? {
+        Session::Said(said) => ensure!(!said.is_empty(), "nothing was said"),
+        Session::Refused(reply) => bail!("{reply}"),
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod member;
 mod registration;
+mod under_load;
 
 use std::time::Duration;
 

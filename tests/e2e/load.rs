@@ -35,10 +35,8 @@ async fn forty_clients_for_half_a_minute_see_no_error_and_the_member_under_ten_h
     assert!(outcome.answered > CLIENTS * 10, "{}", outcome.answered);
     let counts = relay.counts();
     assert!((1..10).contains(&counts.handshakes), "{counts:?}");
-    let metrics = server.admin().get("/metrics").await.unwrap().text();
-    let opened = "upstream_connections_opened_total{cluster=\"load\"} ";
-    let opened = metrics.lines().find_map(|line| line.strip_prefix(opened));
-    let opened: usize = opened.expect(&metrics).parse().unwrap();
+    let opened = server.metric("upstream_connections_opened_total", "load");
+    let opened = opened.await;
     assert_eq!(
         opened, counts.handshakes,
         "the server counts as the relay does"

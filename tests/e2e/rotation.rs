@@ -1,6 +1,8 @@
 //! A member's token is changed at the host while requests go on: the next request uses the new one,
 //! and none is lost.
 
+mod under_load;
+
 use fleetgate_testkit::{Answer, FakeMember, Received, certs};
 use fleetgate_tests::{
     Credential,

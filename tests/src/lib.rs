@@ -9,12 +9,14 @@
     reason = "a test that cannot be set up must stop"
 )]
 
+pub mod account;
 pub mod clients;
 pub mod command;
 pub mod connect_front;
 pub mod connection;
 pub mod environment;
 pub mod etcd;
+pub mod exec;
 pub mod forward_proxy;
 pub mod golden;
 pub mod host_front;
@@ -30,9 +32,12 @@ pub mod recorder;
 pub mod refusing_front;
 pub mod registration;
 pub mod relay;
+pub mod replica;
 pub mod server;
 pub mod small_disk;
+pub mod users;
 pub mod wait;
+pub mod watching;
 
 use std::io::Write;
 
@@ -48,8 +53,13 @@ pub fn proxy_path(cluster: &str) -> String {
     format!("{CLUSTERS}/{cluster}/proxy")
 }
 
-/// Says that `test` was left out and why, past the capture of what tests print: it must be seen.
+/// Says that `test` was left out and why.
 pub fn left_out(test: &str, reason: &str) {
-    let line = format!("left out {test}: {reason}\n");
+    told(&format!("left out {test}: {reason}"));
+}
+
+/// Says `what`, past the capture of what tests print: it must be seen.
+pub fn told(what: &str) {
+    let line = format!("{what}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

@@ -1,15 +1,22 @@
-//! Clients that call without pause, each on a connection that it keeps, and remember what failed.
+//! Clients that call, without pause or at a pace, each on a connection that it keeps, and remember
+//! what failed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connection::Caller,
+    connection::{Caller, Connection},
     wait::{SOON, check, until},
 };
 
@@ -22,6 +29,16 @@ pub struct Load {
     clients: JoinSet<Vec<String>>,
     stop: CancellationToken,
     answered: Arc<AtomicUsize>,
+    since: Instant,
+}
+
+/// How often all clients together call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As often as they are answered.
+    Restless,
+    /// So often a second, if they are answered soon enough.
+    PerSecond(u32),
 }
 
 /// What came of it.
@@ -31,28 +48,47 @@ pub struct Outcome {
     pub answered: usize,
     /// What others got instead.
     pub failures: Vec<String>,
+    /// How long it lasted.
+    pub took: Duration,
 }
 
 // === impl Load ===
 
 impl Load {
-    /// `clients` clients, which GET one of `paths` after the other.
+    /// `clients` clients, which GET one of `paths` after the other without pause.
     pub fn start(caller: &Caller, clients: usize, paths: &[String]) -> Self {
+        Self::paced(caller, clients, paths, Pace::Restless)
+    }
+
+    /// The same at a pace.
+    pub fn paced(caller: &Caller, clients: usize, paths: &[String], pace: Pace) -> Self {
         let (stop, answered) = (CancellationToken::new(), Arc::default());
         let mut this = Self {
             clients: JoinSet::new(),
             stop,
             answered,
+            since: Instant::now(),
         };
         for first in 0..clients {
+            let number = u32::try_from(first).unwrap();
+            let others = u32::try_from(clients).unwrap();
             let paths = paths.iter().cycle().skip(first % paths.len());
             let paths: Vec<String> = paths.take(clients).cloned().collect();
-            let (caller, stop, answered) = (
-                caller.clone(),
-                this.stop.clone(),
-                Arc::clone(&this.answered),
-            );
-            this.clients.spawn(client(caller, paths, stop, answered));
+            let client = Client {
+                caller: caller.clone(),
+                paths,
+                rest: match pace {
+                    Pace::Restless => None,
+                    // Not all at the same moment.
+                    Pace::PerSecond(rate) => Some(Rest {
+                        before: Duration::from_secs(1) * number / rate,
+                        between: Duration::from_secs(1) * others / rate,
+                    }),
+                },
+                stop: this.stop.clone(),
+                answered: Arc::clone(&this.answered),
+            };
+            this.clients.spawn(client.run());
         }
         this
     }
@@ -77,40 +113,69 @@ impl Load {
         self.stop.cancel();
         let failures = self.clients.join_all().await;
         Outcome {
+            took: self.since.elapsed(),
             answered: self.answered.load(Ordering::SeqCst),
             failures: failures.into_iter().flatten().collect(),
         }
     }
 }
 
-async fn client(
+/// One of them.
+struct Client {
     caller: Caller,
     paths: Vec<String>,
+    rest: Option<Rest>,
     stop: CancellationToken,
     answered: Arc<AtomicUsize>,
-) -> Vec<String> {
-    let mut failures = Vec::new();
-    let mut connection = None;
-    for path in paths.iter().cycle() {
-        if stop.is_cancelled() || failures.len() == ENOUGH {
-            break;
+}
+
+/// When a client does not call.
+struct Rest {
+    before: Duration,
+    between: Duration,
+}
+
+// === impl Client ===
+
+impl Client {
+    async fn run(self) -> Vec<String> {
+        let mut failures = Vec::new();
+        let mut connection = None;
+        let mut ticks = self.rest.as_ref().map(|rest| {
+            let mut ticks = interval_at(Instant::now() + rest.before, rest.between);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        for path in self.paths.iter().cycle() {
+            if let Some(ticks) = &mut ticks {
+                ticks.tick().await;
+            }
+            if self.stop.is_cancelled() || failures.len() == ENOUGH {
+                break;
+            }
+            match self.call(&mut connection, path).await {
+                Ok(()) => {
+                    self.answered.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(failure) => failures.push(format!("{path}: {failure}")),
+            }
         }
+        failures
+    }
+
+    /// GET of `path`; the connection is kept if that is answered with 200.
+    async fn call(&self, connection: &mut Option<Connection>, path: &str) -> Result<(), String> {
         let open = match connection.take() {
             Some(open) => Ok(open),
-            None => caller.connect().await,
+            None => self.caller.connect().await,
         };
-        let answer = match open {
-            Ok(mut open) => open.get(path).await.map(|reply| (open, reply)),
-            Err(error) => Err(error),
-        };
-        match answer {
-            Ok((open, reply)) if reply.status == 200 => {
-                answered.fetch_add(1, Ordering::SeqCst);
-                connection = Some(open);
-            }
-            Ok((_, reply)) => failures.push(format!("{path}: {reply}")),
-            Err(error) => failures.push(format!("{path}: {error:#}")),
+        let mut open = open.map_err(|error| format!("{error:#}"))?;
+        let reply = open.get(path).await;
+        let reply = reply.map_err(|error| format!("{error:#}"))?;
+        if reply.status != 200 {
+            return Err(reply.to_string());
         }
+        *connection = Some(open);
+        Ok(())
     }
-    failures
 }

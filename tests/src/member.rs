@@ -33,6 +33,15 @@ impl Member {
         }
     }
 
+    /// The same at another port of loopback.
+    #[must_use]
+    pub fn at(self, port: u16) -> Self {
+        Self {
+            url: format!("https://127.0.0.1:{port}"),
+            ..self
+        }
+    }
+
     /// Where it is, `https://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url

@@ -265,6 +265,15 @@ impl Server {
         reply.json()
     }
 
+    /// The metric `name` of `cluster`. Panics if there is none.
+    pub async fn metric(&self, name: &str, cluster: &str) -> usize {
+        let metrics = self.admin().get("/metrics").await.unwrap().text();
+        let metric = format!("{name}{{cluster=\"{cluster}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&metric));
+        let value = value.unwrap_or_else(|| panic!("no {metric} in {metrics}"));
+        value.parse().unwrap()
+    }
+
     /// Kills it with SIGKILL and waits until it is gone.
     pub async fn kill(&mut self) {
         self.process.signal(Signal::KILL);

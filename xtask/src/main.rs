@@ -1,4 +1,4 @@
-//! The project's own commands: up, test, e2e, golden, fuzz, bench, tidy, lint.
+//! The project's own commands: up, test, e2e, golden, fuzz, bench, soak, tidy, lint.
 //!
 //! Everything runs on one thread: children die with the thread that started them.
 
@@ -84,6 +84,16 @@ enum Command {
     },
     /// Measure on real members, as ratios against direct access in the same run.
     Bench(BenchArgs),
+    /// Load a member for minutes while its credentials change and it dies, account for every
+    /// response, and tell what the server has not given back.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+        /// Give member1 a real node where the machine allows it, and run commands in a pod, too.
+        #[arg(long)]
+        node: bool,
+    },
     /// Check layers, sizes, heads and manifests.
     Tidy,
     /// Check formatting, clippy, documentation links, and tidy.
@@ -189,6 +199,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             chance: Chance::Free,
         })),
         Command::Bench(args) => block_on(suites::bench(args.words())),
+        Command::Soak { minutes, node } => {
+            let node = if node { Wish::Possible } else { Wish::No };
+            block_on(suites::soak(minutes, node))
+        }
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Command::Guard { run } => guard::main(&run).map(|()| ExitCode::SUCCESS),

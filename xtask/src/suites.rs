@@ -92,6 +92,22 @@ pub(crate) async fn bench(words: Vec<String>) -> Result<ExitCode> {
     up::run(spec(cargo_command(&run, words), node, Profile::Release)).await
 }
 
+/// Load, rotation and faults for `minutes`, with everything optimised.
+pub(crate) async fn soak(minutes: u32, node: Wish) -> Result<ExitCode> {
+    cargo::run(&["build", "--release", "--package", TESTS, "--bin", "soak"])?;
+    let run = [
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        TESTS,
+        "--bin",
+        "soak",
+    ];
+    let words = [format!("--minutes={minutes}")];
+    up::run(spec(cargo_command(&run, words), node, Profile::Release)).await
+}
+
 fn spec(command: Vec<OsString>, node: Wish, profile: Profile) -> UpSpec {
     UpSpec {
         members: 2,

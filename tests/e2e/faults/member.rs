@@ -3,21 +3,17 @@
 use fleetgate_testkit::{Answer, FakeMember, certs};
 use fleetgate_tests::{
     connection::chunk,
-    environment::content,
     fleet,
     member::Member,
-    ports,
-    process::Process,
     proxy_path,
     registration::{Registration, encode},
     relay::{Behaviour, Relay},
+    replica::Replica,
     server::SECRETS,
-    wait::SOON,
 };
 use http::Method;
-use rustix::process::Signal;
 use serde_json::json;
-use tokio::{process::Command, time::timeout};
+use tokio::time::timeout;
 
 use super::{AT_ONCE, LIMIT, assert_refused, registration, server, until_refused, version};
 
@@ -124,27 +120,11 @@ async fn a_member_with_a_certificate_of_another_ca_is_refused_until_the_secret_h
     wrong.remove().await;
 }
 
-/// A second kube-apiserver over member2's etcd, which this test may stop.
 #[tokio::test]
 async fn a_real_member_that_is_restarted_ends_its_watches_and_is_found_again() {
-    let (server, member) = (server().await, Member::new(2).await);
-    let port = ports::take();
-    let start = || {
-        let command = content("FLEET_MEMBER2_CMD");
-        let (program, args) = command.trim_end().split_once('\n').unwrap();
-        let mut command = Command::new(program);
-        let others = args
-            .lines()
-            .filter(|arg| !arg.starts_with("--secure-port="));
-        command.args(others).arg(format!("--secure-port={port}"));
-        Process::start(command, &server.dir().join("kube-apiserver.log"))
-    };
-    let mut replica = start();
-    let cluster = registration(
-        "faults-restart",
-        &member,
-        &format!("https://127.0.0.1:{port}"),
-    );
+    let (server, mut replica) = (server().await, Replica::start(2).await);
+    let member = replica.member();
+    let cluster = registration("faults-restart", member, member.url());
     server.join(&cluster).await;
     let path = proxy_path("faults-restart") + "/api/v1/namespaces?watch=true";
     let mut caller = server.admin().connect().await.unwrap();
@@ -154,17 +134,24 @@ async fn a_real_member_that_is_restarted_ends_its_watches_and_is_found_again() {
         .unwrap()
         .expect("the first namespace");
 
-    replica.signal(Signal::KILL);
-    let ended = async { while let Ok(Some(_)) = chunk(&mut watch).await {} };
+    replica.kill().await;
+    let ended = async {
+        loop {
+            match chunk(&mut watch).await {
+                Ok(Some(_)) => {}
+                end => return end,
+            }
+        }
+    };
     let ended = timeout(AT_ONCE, ended).await;
-    ended.expect("the watch ends with the member");
-    replica.ended(SOON).await;
+    let ended = ended.expect("the watch ends with the member");
+    ended.expect_err("it breaks off: nobody said that it was at its end");
     let (reply, took) = version(&server, "faults-restart").await;
     let message = "cluster faults-restart: connect: connection refused";
     assert_refused(&reply, 503, "ServiceUnavailable", message);
     assert!(took < AT_ONCE, "{took:?}");
 
-    let _replica = start();
+    replica.start_again().await;
     server.until_answers("faults-restart").await;
     cluster.remove().await;
 }

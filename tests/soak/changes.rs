@@ -1,0 +1,96 @@
+//! What happens to the cluster meanwhile: its credentials and the way to it change, and its member is
+//! killed and frozen.
+
+use std::time::Duration;
+
+use fleetgate_testkit::certs;
+use fleetgate_tests::{
+    CLUSTERS,
+    account::Account,
+    connect_front::ConnectFront,
+    fleet,
+    registration::{Registration, encode},
+    replica::Replica,
+    server::SECRETS,
+    told,
+};
+use http::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::Cluster;
+
+/// From one change to the next.
+const ROTATION: Duration = Duration::from_secs(5);
+/// From the end of one fault to the next.
+const PEACE: Duration = Duration::from_secs(20);
+/// How long the member is away, or frozen.
+const AWAY: Duration = Duration::from_secs(3);
+const FROZEN: Duration = Duration::from_secs(8);
+/// What both kinds of faults take together, with the member's start.
+const BOTH: Duration = Duration::from_secs(90);
+
+/// Changes token, CA bundle, endpoint and forward proxy in turn, for ever.
+pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration) {
+    let front = ConnectFront::start(cluster.member.address()).await;
+    let tokens = [
+        registration.token.clone(),
+        cluster.member.impersonator("soak-other").await,
+    ];
+    let other = certs::Ca::new("another").pem().to_owned();
+    let bundles = [registration.ca.clone(), other + &fleet().ca];
+    let port = cluster.member.address().port();
+    let endpoints = ["127.0.0.1", "localhost"].map(|host| format!("https://{host}:{port}"));
+    let proxies = [
+        Value::Null,
+        Value::from(format!("http://{}", front.address())),
+    ];
+    let name = &registration.name;
+    for turn in 1_usize.. {
+        let which = turn % 2;
+        let token = json!({"token": encode(&tokens[which])});
+        change_secret(&format!("{name}-impersonator"), token).await;
+        sleep(ROTATION).await;
+        change_secret(name, json!({"caBundle": encode(&bundles[which])})).await;
+        sleep(ROTATION).await;
+        let endpoint = json!({"apiEndpoint": endpoints[which]});
+        change_cluster(cluster, name, endpoint).await;
+        sleep(ROTATION).await;
+        change_cluster(cluster, name, json!({"proxyURL": proxies[which]})).await;
+        sleep(ROTATION).await;
+    }
+}
+
+async fn change_secret(secret: &str, data: Value) {
+    let host = fleet().at_host(&fleet().admin());
+    let patch = host.call(Method::PATCH, &format!("{SECRETS}/{secret}"));
+    let patch = patch.header("content-type", "application/merge-patch+json");
+    patch.json(&json!({"data": data})).send().await.expect(200);
+}
+
+async fn change_cluster(cluster: &Cluster, name: &str, spec: Value) {
+    let path = format!("{CLUSTERS}/{name}");
+    let spec = json!({"spec": spec});
+    cluster.server.change(Method::PATCH, &path, &spec).await;
+}
+
+/// Kills the member and starts it again, and freezes it and lets it go on, in turn, as often as can
+/// be until `end`.
+pub(crate) async fn trouble(replica: &mut Replica, account: &Account, end: Instant) {
+    while Instant::now() + BOTH < end {
+        sleep(PEACE).await;
+        told("the member is killed");
+        account.fault_begins();
+        replica.kill().await;
+        sleep(AWAY).await;
+        replica.start_again().await;
+        account.fault_is_over();
+        sleep(PEACE).await;
+        told("the member freezes");
+        account.fault_begins();
+        replica.freeze();
+        sleep(FROZEN).await;
+        replica.thaw();
+        account.fault_is_over();
+    }
+}

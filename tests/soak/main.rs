@@ -1,0 +1,111 @@
+//! A server under load for minutes, while the credentials of its member change and the member dies
+//! and freezes. In the end every response is accounted for, and the server has nothing in hand that
+//! it had not before.
+//!
+//! `cargo xtask soak [--minutes N] [--node]` runs it in a fleet of its own, everything optimised.
+
+mod changes;
+mod cluster;
+mod usage;
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use fleetgate_tests::{
+    account::Account, registration::Registration, replica::Replica, server::ServerSpec, told,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use self::{cluster::Cluster, usage::Usage};
+
+/// How often it is told how it goes.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Once the server is up, until it rests.
+const START: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// How long the load lasts. The first minute is to get warm.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..))]
+    minutes: u32,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    let mut replica = Replica::start(1).await;
+    let spec = ServerSpec::default().flag("member-connect-timeout", "2s");
+    let server = spec.flag("member-request-timeout", "5s").start().await;
+    let cluster = Cluster::new(server, &replica).await?;
+    let registration = Registration {
+        token: cluster.member.token.clone(),
+        ..Registration::new(cluster::NAME, cluster.member.url())
+    };
+    cluster.server.register(&registration).await;
+    sleep(START).await;
+    let before = Usage::of(&cluster.server).await?;
+    told(&format!("before: {before}"));
+
+    let account = Arc::new(Account::new());
+    let users = cluster.users(&account);
+    let warm = OnceLock::new();
+    let end = Instant::now() + MINUTE * args.minutes;
+    let load = async {
+        tokio::join!(
+            cluster.make_events(),
+            changes::rotate(&cluster, &registration),
+            changes::trouble(&mut replica, &account, end),
+            tell(&cluster, &account, &warm),
+        )
+    };
+    // Most of them never end.
+    drop(timeout_at(end, Box::pin(load)).await);
+    users.leave().await;
+    told("everybody has left");
+    let after = Usage::settled(&cluster.server, before).await?;
+    registration.remove().await;
+    let warm = warm.get().context("nothing was known after a minute")?;
+    told(&format!("before: {before}"));
+    told(&format!("warm:   {warm}"));
+    told(&format!("after:  {after}"));
+    Ok(verdict(&account, &after.more_than(before, *warm)))
+}
+
+/// Says each minute what the server has in hand; `warm` is the first of it.
+async fn tell(cluster: &Cluster, account: &Account, warm: &OnceLock<Usage>) {
+    let since = Instant::now();
+    loop {
+        sleep(MINUTE).await;
+        let minutes = since.elapsed().as_secs() / 60;
+        let (unexplained, _) = account.unexplained();
+        match Usage::of(&cluster.server).await {
+            Ok(usage) => {
+                warm.get_or_init(|| usage);
+                told(&format!(
+                    "after {minutes} min: {usage}; {unexplained} unexplained"
+                ));
+            }
+            Err(error) => told(&format!("after {minutes} min: {error:#}")),
+        }
+    }
+}
+
+fn verdict(account: &Account, more: &[String]) -> ExitCode {
+    account.lines().iter().for_each(|line| told(line));
+    more.iter().for_each(|more| told(&format!("MORE {more}")));
+    let (count, first) = account.unexplained();
+    first
+        .iter()
+        .for_each(|line| told(&format!("UNEXPLAINED {line}")));
+    told(&format!("{count} responses that nothing explains"));
+    if more.is_empty() && count == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,101 @@
+//! What the server has in hand: memory, descriptors, tasks.
+
+use std::{fmt, fs, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use fleetgate_tests::{process, server::Server};
+use tokio::time::{Instant, sleep};
+
+/// Within what time kept connections have all been given up: each side's idle limits are 90 s at
+/// most.
+const SETTLES: Duration = Duration::from_secs(240);
+const LOOK: Duration = Duration::from_secs(10);
+/// By how much memory may differ from what it was after the first minute: until then code is read
+/// in, and room is made that is kept.
+const NOISE_KIB: u64 = 8 << 10;
+
+/// At one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) rss_kib: u64,
+    descriptors: usize,
+    tasks: usize,
+    threads: usize,
+}
+
+// === impl Usage ===
+
+impl Usage {
+    /// What `server` has in hand now.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub(crate) async fn of(server: &Server) -> Result<Self> {
+        let pid = server.pid();
+        // Before it is asked: that takes a connection.
+        let count = |what: &str| anyhow::Ok(fs::read_dir(format!("/proc/{pid}/{what}"))?.count());
+        let (descriptors, threads) = (count("fd")?, count("task")?);
+        let metrics = server.admin().get("/metrics").await?;
+        ensure!(metrics.status == 200, "{metrics}");
+        let text = metrics.text();
+        let tasks = text.lines().find_map(|l| l.strip_prefix("runtime_tasks "));
+        Ok(Self {
+            rss_kib: process::Usage::of(pid)?.rss_kib,
+            descriptors,
+            tasks: tasks.context("no runtime_tasks")?.parse()?,
+            threads,
+        })
+    }
+
+    /// Once nobody asks any more: as soon as descriptors and tasks are as few as in `before`, or
+    /// when that will not be.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub(crate) async fn settled(server: &Server, before: Self) -> Result<Self> {
+        let since = Instant::now();
+        loop {
+            sleep(LOOK).await;
+            let now = Self::of(server).await?;
+            if since.elapsed() > SETTLES || now.more_counts(before).is_empty() {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// What is more than it was `before` the load; of memory, than it was when the server was `warm`.
+    pub(crate) fn more_than(self, before: Self, warm: Self) -> Vec<String> {
+        let mut more = self.more_counts(before);
+        let most = warm.rss_kib + NOISE_KIB;
+        if self.rss_kib > most {
+            more.push(format!("memory: {} KiB, want {most} at most", self.rss_kib));
+        }
+        more
+    }
+
+    fn more_counts(self, before: Self) -> Vec<String> {
+        let counts = [
+            ("descriptors", self.descriptors, before.descriptors),
+            ("tasks", self.tasks, before.tasks),
+        ];
+        let more = counts.into_iter().filter(|(_, now, before)| now > before);
+        more.map(|(what, now, before)| format!("{what}: {now}, were {before}"))
+            .collect()
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rss_kib,
+            descriptors,
+            tasks,
+            threads,
+        } = self;
+        let mib = *rss_kib as f64 / 1024.0;
+        write!(
+            f,
+            "{mib:.1} MiB, {descriptors} descriptors, {tasks} tasks, {threads} threads"
+        )
+    }
+}
