@@ -1,9 +1,12 @@
 //! Places are given in turn, none is lost, and nobody has more than may be.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::join_all};
-use tokio::task::{JoinSet, yield_now};
+use tokio::{
+    task::{JoinSet, yield_now},
+    time::timeout,
+};
 
 use super::{Bulkhead, BulkheadLimits, Full, Place};
 
@@ -119,6 +122,7 @@ async fn no_place_is_lost_or_given_twice() {
             }
         });
     }
-    tasks.join_all().await;
+    let all = timeout(Duration::from_secs(60), tasks.join_all()).await;
+    all.expect("a place was lost, and somebody waits for it");
     assert_eq!((bulkhead.taken(), bulkhead.waiting()), (0, 0));
 }
