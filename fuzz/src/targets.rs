@@ -1,5 +1,6 @@
 //! The targets by name, and what they share.
 
+mod applies;
 mod bodies;
 mod fields;
 mod media;
@@ -24,7 +25,8 @@ const EXPECTED: Expected<'_> = Expected {
 };
 
 /// What there is to fuzz. `cargo xtask fuzz` knows the targets by the directories in `seeds`.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+    ("applies", applies::run),
     ("bodies", bodies::run),
     ("fields", fields::run),
     ("media", media::run),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fleetgate_apimachinery::status::Status;
-use fleetgate_stack::{Body, websocket_accept};
+use fleetgate_stack::{Body, list_elements, websocket_accept};
 use futures::{Sink, SinkExt, Stream, StreamExt, pin_mut};
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
@@ -73,7 +73,9 @@ impl Handshake {
         }
         Ok(Some(Self {
             accept: websocket_accept(key),
-            protocol: first_protocol(headers),
+            protocol: list_elements(headers, SEC_WEBSOCKET_PROTOCOL)
+                .next()
+                .and_then(|protocol| HeaderValue::from_str(protocol).ok()),
             extended: parts.extensions.get::<Protocol>().is_some(),
         }))
     }
@@ -157,21 +159,8 @@ async fn say(
 /// Whether `Connection` and `Upgrade` ask for a WebSocket.
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let wants = headers.get(UPGRADE).map(HeaderValue::as_bytes);
-    let names_upgrade = |value: &HeaderValue| {
-        let mut options = value.as_bytes().split(|byte| *byte == b',');
-        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-    };
     wants.is_some_and(|wants| wants.eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
-        && headers.get_all(CONNECTION).iter().any(names_upgrade)
-}
-
-/// The first of the protocols that the caller names.
-fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
-    let named = headers.get(SEC_WEBSOCKET_PROTOCOL)?.as_bytes();
-    let first = named.split(|byte| *byte == b',').next()?.trim_ascii();
-    HeaderValue::from_bytes(first)
-        .ok()
-        .filter(|first| !first.is_empty())
+        && list_elements(headers, CONNECTION).any(|option| option.eq_ignore_ascii_case("upgrade"))
 }
 
 #[cfg(test)]
