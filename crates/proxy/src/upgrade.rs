@@ -84,7 +84,8 @@ mod tests {
             Instant::now()
         };
         let (last, silent) = tokio::join!(speak, async {
-            silence(Some(LIMIT), &heard).await;
+            let silent = timeout(LIMIT * 100, silence(Some(LIMIT), &heard)).await;
+            silent.expect("nobody speaks any more");
             Instant::now()
         });
         assert!((LIMIT..=LIMIT * 2).contains(&(silent - last)));
