@@ -80,8 +80,7 @@ async fn many_clusters(report: &mut Report) -> Result<()> {
     joins.buffer_unordered(AT_A_TIME).collect::<()>().await;
     server.terminate();
     server.ended().await;
-    server.start_again().await;
-    let ready = server.until_ready().await;
+    let ready = server.start_again().await;
     for number in 1..=USED {
         server.until_answers(&format!("bench-{number}")).await;
     }

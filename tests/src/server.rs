@@ -290,9 +290,10 @@ impl Server {
         self.process.ended(SOON).await
     }
 
-    /// Starts it again, with its port and its data, and waits until it is ready.
-    pub async fn start_again(&mut self) {
+    /// Starts it again, with its port and its data, waits until it is ready, and tells how long that
+    /// took.
+    pub async fn start_again(&mut self) -> Duration {
         self.process = self.spec.run(&self.dir);
-        self.until_ready().await;
+        self.until_ready().await
     }
 }
