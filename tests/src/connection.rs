@@ -9,7 +9,10 @@ use fleetgate_tls::{
     MinVersion,
     client::{ClientOptions, Trust, client_config},
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{self, AUTHORIZATION},
+};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
@@ -36,7 +39,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub struct Caller {
     address: String,
     tls: Arc<ClientConfig>,
-    token: Option<HeaderValue>,
+    headers: HeaderMap,
     protocol: Protocol,
 }
 
@@ -54,7 +57,7 @@ pub enum Protocol {
 pub struct Connection {
     sender: Sender,
     address: String,
-    token: Option<HeaderValue>,
+    headers: HeaderMap,
     certificate: CertificateDer<'static>,
     _driver: JoinSet<()>,
 }
@@ -75,14 +78,14 @@ impl Caller {
 
     /// The same for a server whose certificate `ca` (PEM) signed.
     pub fn trusting(url: &str, as_whom: &Credential, ca: &str) -> Self {
-        let token = match as_whom {
-            Credential::Token(token) => Some(format!("Bearer {token}").parse().unwrap()),
-            Credential::Anonymous | Credential::Certificate { .. } => None,
-        };
+        let mut headers = HeaderMap::new();
+        if let Credential::Token(token) = as_whom {
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
         Self {
             address: url.strip_prefix("https://").unwrap().to_owned(),
             tls: Arc::new(tls(as_whom, ca)),
-            token,
+            headers,
             protocol: Protocol::Http1,
         }
     }
@@ -100,6 +103,14 @@ impl Caller {
             tls: client_config(&options).unwrap(),
             ..Self::new(url, as_whom)
         }
+    }
+
+    /// The same with one header more in each request.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        let value = HeaderValue::from_static(value);
+        self.headers.append(HeaderName::from_static(name), value);
+        self
     }
 
     /// The same in HTTP/2.
@@ -147,7 +158,7 @@ impl Caller {
         Ok(Connection {
             sender,
             address: self.address.clone(),
-            token: self.token.clone(),
+            headers: self.headers.clone(),
             certificate,
             _driver: driver,
         })
@@ -198,17 +209,17 @@ impl Connection {
         &self.certificate
     }
 
-    /// A request with the caller's token, to be sent on this connection.
+    /// A request with the caller's token and headers, to be sent on this connection.
     pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let builder = Request::builder().method(method);
         let builder = match &self.sender {
             Sender::Http1(_) => builder.uri(path).header(header::HOST, &self.address),
             Sender::Http2(_) => builder.uri(format!("https://{}{path}", self.address)),
         };
-        match &self.token {
-            Some(token) => builder.header(header::AUTHORIZATION, token),
-            None => builder,
-        }
+        let headers = self.headers.iter();
+        headers.fold(builder, |builder, (name, value)| {
+            builder.header(name, value)
+        })
     }
 
     /// Sends a request and returns its answer when that begins.
