@@ -112,6 +112,19 @@ async fn dead_members(member: &FakeMember, report: &mut Report) -> Result<()> {
             took[number].extend(storm.end().await?);
         }
     }
+    let names = others.map(|(name, _)| name);
+    tell(report, &names, median(alone), beside.into_iter().zip(took));
+    Ok(())
+}
+
+/// `alone` and beside the other member of each name, its callers' p99 in milliseconds; and how long
+/// the answers of the other took.
+fn tell(
+    report: &mut Report,
+    names: &[&str],
+    alone: f64,
+    figures: impl Iterator<Item = (Vec<f64>, Vec<Duration>)>,
+) {
     let columns = [
         "other member",
         "p99, ms",
@@ -119,17 +132,16 @@ async fn dead_members(member: &FakeMember, report: &mut Report) -> Result<()> {
         "its own answers, p99 ms",
     ];
     let mut table = Table::new("One member, while 200 requests/s go to another", &columns);
-    let alone = median(alone);
     table.row([
         text("none"),
         Cell::Figure(alone, 2),
         Cell::Figure(1.0, 2),
         text(""),
     ]);
-    for (number, (what, _)) in others.iter().enumerate() {
-        let beside = median(beside[number].clone());
-        took[number].sort_unstable();
-        let own = took[number][took[number].len() * 99 / 100].as_secs_f64() * 1e3;
+    for (number, (what, (beside, mut took))) in names.iter().zip(figures).enumerate() {
+        let beside = median(beside);
+        took.sort_unstable();
+        let own = took[took.len() * 99 / 100].as_secs_f64() * 1e3;
         table.row([
             text(*what),
             Cell::Figure(beside, 2),
@@ -144,7 +156,6 @@ async fn dead_members(member: &FakeMember, report: &mut Report) -> Result<()> {
         }
     }
     report.table(table);
-    Ok(())
 }
 
 fn other(number: usize) -> String {
