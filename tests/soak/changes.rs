@@ -30,9 +30,9 @@ const FROZEN: Duration = Duration::from_secs(8);
 /// What both kinds of faults take together, with the member's start.
 const BOTH: Duration = Duration::from_secs(90);
 
-/// Changes token, CA bundle, endpoint and forward proxy in turn, for ever.
-pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration) {
-    let front = ConnectFront::start(cluster.member.address()).await;
+/// Changes token, CA bundle, endpoint and forward proxy in turn, for ever. `front` is on the way of
+/// what is begun while it is the proxy, and must last as long.
+pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration, front: &ConnectFront) {
     let tokens = [
         registration.token.clone(),
         cluster.member.impersonator("soak-other").await,

@@ -8,17 +8,15 @@ mod changes;
 mod cluster;
 mod usage;
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use fleetgate_tests::{
-    account::Account, registration::Registration, replica::Replica, server::ServerSpec, told,
+    account::Account, connect_front::ConnectFront, registration::Registration, replica::Replica,
+    server::ServerSpec, told,
 };
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::{cluster::Cluster, usage::Usage};
@@ -30,8 +28,8 @@ const START: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Parser)]
 struct Args {
-    /// How long the load lasts. The first minute is to get warm.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..))]
+    /// How long the load lasts.
+    #[arg(long, default_value_t = 10)]
     minutes: u32,
 }
 
@@ -51,16 +49,17 @@ async fn main() -> Result<ExitCode> {
     let before = Usage::of(&cluster.server).await?;
     told(&format!("before: {before}"));
 
+    let front = ConnectFront::start(cluster.member.address()).await;
     let account = Arc::new(Account::new());
     let users = cluster.users(&account);
-    let warm = OnceLock::new();
+    let samples = Mutex::default();
     let end = Instant::now() + MINUTE * args.minutes;
     let load = async {
         tokio::join!(
             cluster.make_events(),
-            changes::rotate(&cluster, &registration),
+            changes::rotate(&cluster, &registration, &front),
             changes::trouble(&mut replica, &account, end),
-            tell(&cluster, &account, &warm),
+            tell(&cluster, &account, &samples),
         )
     };
     // Most of them never end.
@@ -69,15 +68,15 @@ async fn main() -> Result<ExitCode> {
     told("everybody has left");
     let after = Usage::settled(&cluster.server, before).await?;
     registration.remove().await;
-    let warm = warm.get().context("nothing was known after a minute")?;
     told(&format!("before: {before}"));
-    told(&format!("warm:   {warm}"));
     told(&format!("after:  {after}"));
-    Ok(verdict(&account, &after.more_than(before, *warm)))
+    let mut more = after.more_than(before);
+    more.extend(usage::growth(&samples.lock()));
+    Ok(verdict(&account, &more))
 }
 
-/// Says each minute what the server has in hand; `warm` is the first of it.
-async fn tell(cluster: &Cluster, account: &Account, warm: &OnceLock<Usage>) {
+/// Says each minute what the server has in hand, and keeps it in `samples`.
+async fn tell(cluster: &Cluster, account: &Account, samples: &Mutex<Vec<Usage>>) {
     let since = Instant::now();
     loop {
         sleep(MINUTE).await;
@@ -85,7 +84,7 @@ async fn tell(cluster: &Cluster, account: &Account, warm: &OnceLock<Usage>) {
         let (unexplained, _) = account.unexplained();
         match Usage::of(&cluster.server).await {
             Ok(usage) => {
-                warm.get_or_init(|| usage);
+                samples.lock().push(usage);
                 told(&format!(
                     "after {minutes} min: {usage}; {unexplained} unexplained"
                 ));

@@ -10,8 +10,7 @@ use tokio::time::{Instant, sleep};
 /// most.
 const SETTLES: Duration = Duration::from_secs(240);
 const LOOK: Duration = Duration::from_secs(10);
-/// By how much memory may differ from what it was after the first minute: until then code is read
-/// in, and room is made that is kept.
+/// By how much memory differs from one moment to another under the same load.
 const NOISE_KIB: u64 = 8 << 10;
 
 /// At one moment.
@@ -57,23 +56,15 @@ impl Usage {
         loop {
             sleep(LOOK).await;
             let now = Self::of(server).await?;
-            if since.elapsed() > SETTLES || now.more_counts(before).is_empty() {
+            if since.elapsed() > SETTLES || now.more_than(before).is_empty() {
                 return Ok(now);
             }
         }
     }
 
-    /// What is more than it was `before` the load; of memory, than it was when the server was `warm`.
-    pub(crate) fn more_than(self, before: Self, warm: Self) -> Vec<String> {
-        let mut more = self.more_counts(before);
-        let most = warm.rss_kib + NOISE_KIB;
-        if self.rss_kib > most {
-            more.push(format!("memory: {} KiB, want {most} at most", self.rss_kib));
-        }
-        more
-    }
-
-    fn more_counts(self, before: Self) -> Vec<String> {
+    /// What is more than it was `before`. Memory is none of it: what was given back stays with a
+    /// process that rests.
+    pub(crate) fn more_than(self, before: Self) -> Vec<String> {
         let counts = [
             ("descriptors", self.descriptors, before.descriptors),
             ("tasks", self.tasks, before.tasks),
@@ -82,6 +73,16 @@ impl Usage {
         more.map(|(what, now, before)| format!("{what}: {now}, were {before}"))
             .collect()
     }
+}
+
+/// Whether memory grew under load: the least of the second half of `samples` against that of the
+/// first.
+pub(crate) fn growth(samples: &[Usage]) -> Option<String> {
+    let (first, second) = samples.split_at(samples.len() / 2);
+    let least = |samples: &[Usage]| samples.iter().map(|usage| usage.rss_kib).min();
+    let (first, second) = (least(first)?, least(second)?);
+    let grew = second > first + NOISE_KIB;
+    grew.then(|| format!("memory: {second} KiB at least, was {first}"))
 }
 
 impl fmt::Display for Usage {
