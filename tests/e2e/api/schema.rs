@@ -1,7 +1,10 @@
 //! What kubectl learns of the API: resources, explanations, and what is wrong before it is sent.
 
-use fleetgate_tests::fleet;
-use serde_json::json;
+use fleetgate_tests::{
+    fleet,
+    wait::{SOON, check, until},
+};
+use serde_json::{Value, json};
 
 use super::cluster;
 
@@ -73,10 +76,18 @@ async fn explain_tells_every_field() {
     );
 }
 
-/// Before it validates, kubectl looks into the schema whether the server does.
+/// Before it validates, kubectl looks into the schema whether the server does. Where that does not
+/// say so, it validates by itself, by the old document.
 #[tokio::test]
 async fn strict_validation_reads_the_schema() {
     let host = fleet().host();
+    let named = async || {
+        let index = host.ok("get --raw /openapi/v3").await;
+        let index: Value = serde_json::from_str(&index).unwrap();
+        let entry = &index["paths"]["apis/cluster.karmada.io/v1alpha1"];
+        check(entry.is_object(), || format!("{index}"))
+    };
+    until("the group in the host's index", SOON, named).await;
     let output = host
         .call("create -f - --dry-run=server --validate=strict -v=8")
         // What another command has kept would save the look.
@@ -89,4 +100,5 @@ async fn strict_validation_reads_the_schema() {
     let group = "/openapi/v3/apis/cluster.karmada.io/v1alpha1";
     assert!(asked(group), "{}", output.stderr);
     assert!(asked("fieldValidation=Strict"), "{}", output.stderr);
+    assert!(!asked("/openapi/v2"), "{}", output.stderr);
 }
