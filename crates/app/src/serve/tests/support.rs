@@ -40,7 +40,7 @@ use tokio_util::{
 use tower::{ServiceBuilder, service_fn};
 
 pub(super) use h1_caller::{End, Http1, Seen};
-pub(super) use raw_http2::{END, HEADERS, RST_STREAM, RawHttp2, frame, get_block};
+pub(super) use raw_http2::{END, GOAWAY, HEADERS, RST_STREAM, RawHttp2, frame, get_block};
 pub(super) use recording::Recording;
 
 use crate::serve::Server;
