@@ -43,7 +43,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const READERS: usize = 50;
 const LIST_BYTES: usize = 20_000_000;
 /// How long a slow reader rests between two pieces.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_secs(1);
 /// When the memory of slow readers is looked at, and again.
 const LOOKS: Duration = Duration::from_secs(5);
 
