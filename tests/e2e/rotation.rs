@@ -7,26 +7,21 @@ use fleetgate_testkit::{Answer, FakeMember, Received, certs};
 use fleetgate_tests::{
     Credential,
     connection::Caller,
-    fleet,
     load::Load,
     member::Member,
     proxy_path,
-    registration::{Registration, encode},
-    server::{SECRETS, Server, ServerSpec},
+    registration::{Registration, change_secret, encode},
+    server::{Server, ServerSpec},
     wait::{SOON, check, until},
 };
-use http::Method;
 use serde_json::json;
 
 const CLIENTS: usize = 8;
 
 /// Changes the token in the impersonator secret of `cluster`.
 async fn rotate(cluster: &str, token: &str) {
-    let host = fleet().at_host(&fleet().admin());
-    let patch = host.call(Method::PATCH, &format!("{SECRETS}/{cluster}-impersonator"));
-    let patch = patch.header("content-type", "application/merge-patch+json");
-    let token = json!({"data": {"token": encode(token)}});
-    patch.json(&token).send().await.expect(200);
+    let token = json!({"token": encode(token)});
+    change_secret(&format!("{cluster}-impersonator"), &token).await;
 }
 
 /// What the server presented.

@@ -9,9 +9,8 @@ use fleetgate_tests::{
     account::Account,
     connect_front::ConnectFront,
     fleet,
-    registration::{Registration, encode},
+    registration::{Registration, change_secret, encode},
     replica::Replica,
-    server::SECRETS,
     told,
 };
 use http::Method;
@@ -49,9 +48,9 @@ pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration, front
     for turn in 1_usize.. {
         let which = turn % 2;
         let token = json!({"token": encode(&tokens[which])});
-        change_secret(&format!("{name}-impersonator"), token).await;
+        change_secret(&format!("{name}-impersonator"), &token).await;
         sleep(ROTATION).await;
-        change_secret(name, json!({"caBundle": encode(&bundles[which])})).await;
+        change_secret(name, &json!({"caBundle": encode(&bundles[which])})).await;
         sleep(ROTATION).await;
         let endpoint = json!({"apiEndpoint": endpoints[which]});
         change_cluster(cluster, name, endpoint).await;
@@ -59,13 +58,6 @@ pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration, front
         change_cluster(cluster, name, json!({"proxyURL": proxies[which]})).await;
         sleep(ROTATION).await;
     }
-}
-
-async fn change_secret(secret: &str, data: Value) {
-    let host = fleet().at_host(&fleet().admin());
-    let patch = host.call(Method::PATCH, &format!("{SECRETS}/{secret}"));
-    let patch = patch.header("content-type", "application/merge-patch+json");
-    patch.json(&json!({"data": data})).send().await.expect(200);
 }
 
 async fn change_cluster(cluster: &Cluster, name: &str, spec: Value) {

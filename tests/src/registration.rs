@@ -1,16 +1,15 @@
 //! Clusters that a test registers for itself.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     CLUSTERS, fleet,
     http::{Client, Reply},
+    server::SECRETS,
     wait::{SOON, until},
 };
-
-const SECRETS: &str = "/api/v1/namespaces/karmada-cluster/secrets";
 
 /// A cluster with its two secrets, `NAME` and `NAME-impersonator` in karmada-cluster.
 #[derive(Clone, Debug)]
@@ -97,6 +96,14 @@ pub fn secret(name: &str, data: &Value) -> Value {
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": {"name": name, "namespace": "karmada-cluster"}, "data": data,
     })
+}
+
+/// Changes `data`, in base64, of the Secret `name` at the host.
+pub async fn change_secret(name: &str, data: &Value) {
+    let host = fleet().at_host(&fleet().admin());
+    let patch = host.call(Method::PATCH, &format!("{SECRETS}/{name}"));
+    let patch = patch.header("content-type", "application/merge-patch+json");
+    patch.json(&json!({"data": data})).send().await.expect(200);
 }
 
 /// Base64 as in a Secret's data.

@@ -74,38 +74,18 @@ pub(crate) async fn golden(replay: Replay) -> Result<ExitCode> {
 
 /// The benches, as `words` tell them, with everything optimised.
 pub(crate) async fn bench(words: Vec<String>) -> Result<ExitCode> {
-    cargo::run(&["build", "--release", "--package", TESTS, "--bin", "bench"])?;
-    let run = [
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        TESTS,
-        "--bin",
-        "bench",
-    ];
     // A node is for the bench that needs one: it takes CPU time from the others.
     let wants_node = words
         .first()
         .is_none_or(|word| word == "pods" || word.starts_with('-'));
     let node = if wants_node { Wish::Possible } else { Wish::No };
-    up::run(spec(cargo_command(&run, words), node, Profile::Release)).await
+    up::run(spec(optimised("bench", words)?, node, Profile::Release)).await
 }
 
 /// Load, rotation and faults for `minutes`, with everything optimised.
 pub(crate) async fn soak(minutes: u32, node: Wish) -> Result<ExitCode> {
-    cargo::run(&["build", "--release", "--package", TESTS, "--bin", "soak"])?;
-    let run = [
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        TESTS,
-        "--bin",
-        "soak",
-    ];
     let words = [format!("--minutes={minutes}")];
-    up::run(spec(cargo_command(&run, words), node, Profile::Release)).await
+    up::run(spec(optimised("soak", words)?, node, Profile::Release)).await
 }
 
 fn spec(command: Vec<OsString>, node: Wish, profile: Profile) -> UpSpec {
@@ -121,6 +101,16 @@ fn spec(command: Vec<OsString>, node: Wish, profile: Profile) -> UpSpec {
 }
 
 /// Cargo with `args`, and `words` handed on to the program that it runs.
+/// Builds `program` of the tests with everything optimised; the command that runs it with `words`.
+fn optimised(program: &str, words: impl IntoIterator<Item = String>) -> Result<Vec<OsString>> {
+    let which = ["--release", "--package", TESTS, "--bin", program];
+    cargo::run(&[&["build"], &which[..]].concat())?;
+    Ok(cargo_command(
+        &[&["run", "--quiet"], &which[..]].concat(),
+        words,
+    ))
+}
+
 fn cargo_command(args: &[&str], words: impl IntoIterator<Item = String>) -> Vec<OsString> {
     let manifest = cargo::workspace().join("Cargo.toml");
     let mut command = vec![cargo::program()];

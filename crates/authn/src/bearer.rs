@@ -2,10 +2,10 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use fleetgate_model::BearerToken;
-use fleetgate_stack::list_elements;
+use fleetgate_stack::{asks_for_upgrade, list_elements};
 use http::{
     HeaderMap, HeaderValue,
-    header::{AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
 };
 
 use crate::authenticator::BadCredential;
@@ -87,10 +87,8 @@ fn decode(encoded: &str) -> Result<Option<BearerToken>, BadCredential> {
 }
 
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let names = |header, want: &str| {
-        list_elements(headers, header).any(|word| word.eq_ignore_ascii_case(want))
-    };
-    names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
+    asks_for_upgrade(headers)
+        && list_elements(headers, UPGRADE).any(|word| word.eq_ignore_ascii_case("websocket"))
 }
 
 #[cfg(test)]

@@ -2,11 +2,8 @@
 
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
 use fleetgate_model::User;
-use fleetgate_stack::{Body, list_elements};
-use http::{
-    HeaderMap, Request,
-    header::{CONNECTION, UPGRADE},
-};
+use fleetgate_stack::{Body, asks_for_upgrade};
+use http::Request;
 
 use crate::{Error, Stage, authenticate::Authenticated};
 
@@ -62,11 +59,4 @@ impl Stage<Authenticated> for Attribution {
             info,
         })
     }
-}
-
-/// Whether a request with `headers` asks for another protocol on its connection (RFC 9110,
-/// section 7.8).
-pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(UPGRADE)
-        && list_elements(headers, CONNECTION).any(|option| option.eq_ignore_ascii_case("upgrade"))
 }

@@ -4,7 +4,7 @@ use fleetgate_model::{
     Attributes, Class, ClusterName, Credentials, Hop, LimitSettings, PeerAddress, ToMember,
     UpstreamError, User, Verb,
 };
-use fleetgate_stack::{Body, Full, GuardedBody, Tasks};
+use fleetgate_stack::{Body, Full, GuardedBody, Tasks, asks_for_upgrade};
 use futures::FutureExt;
 use http::{
     Method, Request, Response, StatusCode, Uri, Version,
@@ -18,7 +18,6 @@ use tower::{Service, ServiceExt};
 
 use crate::{
     Config, Error,
-    attribute::asks_for_upgrade,
     ending::{EndingBody, Manner},
     extended_connect::ExtendedConnect,
     generation::Generation,

@@ -8,6 +8,7 @@ mod guard;
 mod list;
 mod new_service;
 mod tasks;
+mod upgrade;
 mod websocket;
 mod whole;
 
@@ -18,5 +19,6 @@ pub use guard::GuardedBody;
 pub use list::list_elements;
 pub use new_service::NewService;
 pub use tasks::Tasks;
+pub use upgrade::asks_for_upgrade;
 pub use websocket::websocket_accept;
 pub use whole::WholeBody;

@@ -29,7 +29,7 @@ struct Reset;
 // === impl WholeBody ===
 
 impl<B> WholeBody<B> {
-    /// `inner`, of which it is known that it has a seen end.
+    /// `inner`, which knows once its end was seen: [`is_end_stream`](http_body::Body::is_end_stream).
     pub const fn new(inner: B) -> Self {
         Self { inner }
     }

@@ -13,9 +13,9 @@ use fleetgate_tests::{
     load::{Load, Pace},
     member::Member,
     proxy_path,
-    registration::{Registration, encode},
+    registration::{Registration, change_secret, encode},
     relay::Relay,
-    server::{SECRETS, Server, ServerSpec},
+    server::{Server, ServerSpec},
     told,
     wait::{SOON, check, until},
     watching::{Seen, Watching},
@@ -108,14 +108,6 @@ impl Used {
         self.server.metric(opened, NAME).await
     }
 
-    async fn change_secret(&self, secret: &str, data: Value) {
-        let host = fleet().at_host(&fleet().admin());
-        let patch = host.call(Method::PATCH, &format!("{SECRETS}/{secret}"));
-        let patch = patch.header("content-type", "application/merge-patch+json");
-        let patch = patch.json(&json!({"data": data}));
-        patch.send().await.expect(200);
-    }
-
     async fn change_cluster(&self, spec: Value) {
         let cluster = format!("{CLUSTERS}/{NAME}");
         let spec = json!({"spec": spec});
@@ -141,7 +133,7 @@ async fn token_ca_endpoint_and_proxy_change_under_load_and_nothing_is_lost() {
     let token = json!({"token": encode(&new_token)});
     let impersonator = format!("{NAME}-impersonator");
     let before = used.connections().await;
-    used.change_secret(&impersonator, token).await;
+    change_secret(&impersonator, &token).await;
     used.goes_on("a token", before).await;
     // Whoever still used it would be refused by the member from here on.
     used.member.impersonator(old).await;
@@ -155,7 +147,7 @@ async fn token_ca_endpoint_and_proxy_change_under_load_and_nothing_is_lost() {
     let bundle = certs::Ca::new("another").pem().to_owned() + &fleet().ca;
     let bundle = json!({"caBundle": encode(&bundle)});
     let before = used.connections().await;
-    used.change_secret(NAME, bundle).await;
+    change_secret(NAME, &bundle).await;
     used.goes_on("a CA bundle", before).await;
 
     let endpoint = json!({"apiEndpoint": relay.https()});

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fleetgate_model::{LimitSettings, Settings};
+use fleetgate_model::LimitSettings;
 use fleetgate_stack::Body;
 use futures::{FutureExt, future::join_all, stream};
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -20,17 +20,8 @@ fn world(limits: LimitSettings) -> World {
         let answer = Response::new(Body::new(StreamBody::new(endless)));
         futures::future::ready(Ok(answer)).boxed()
     });
-    limit(&world, limits);
+    world.limit(limits);
     world
-}
-
-fn limit(world: &World, limits: LimitSettings) {
-    world.register(|member| {
-        member.settings = Ok(Settings {
-            limits,
-            ..Settings::default()
-        });
-    });
 }
 
 fn two(queued_requests: u32, requests_per_user: u32) -> LimitSettings {
@@ -173,7 +164,7 @@ async fn a_rotation_forgets_nobody_and_new_limits_hold_at_once() {
     let rotated = Ok(Arc::new(credentials("new")));
     world.ports.credentials.store(Arc::new(rotated));
     assert_busy(world.get("/api").await).await;
-    limit(&world, LimitSettings::default());
+    world.limit(LimitSettings::default());
     assert_eq!(world.get("/api").await.status(), StatusCode::OK);
     drop(held);
 }

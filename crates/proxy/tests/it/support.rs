@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use fleetgate_model::{
     Attributes, AuthenticateError, AuthorizeError, ClusterName, Credentials, CredentialsError,
-    Decision, Member, Refusal, Target, ToMember, UpstreamError, User,
+    Decision, LimitSettings, Member, Refusal, Settings, Target, ToMember, UpstreamError, User,
 };
 use fleetgate_proxy::{
     Attribution, Authentication, Authorization, Authorized, Clusters, Config,
@@ -240,6 +240,16 @@ impl World {
         let mut member = before.as_deref().expect("was registered").clone();
         change(&mut member);
         self.ports.member.store(Arc::new(Some(Arc::new(member))));
+    }
+
+    /// Registers the cluster with these limits, in place of what it was.
+    pub(crate) fn limit(&self, limits: LimitSettings) {
+        self.register(|member| {
+            member.settings = Ok(Settings {
+                limits,
+                ..Settings::default()
+            });
+        });
     }
 
     /// Deletes the cluster, and lets the stack know.

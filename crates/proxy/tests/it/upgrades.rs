@@ -115,17 +115,11 @@ async fn upgrades_have_places_of_their_own_until_they_end() {
     });
     let member = member.await;
     let world = World::of(&member);
-    world.register(|member| {
-        let limits = LimitSettings {
-            upgrades: Some(2),
-            requests: Some(1),
-            watches: Some(1),
-            ..LimitSettings::default()
-        };
-        member.settings = Ok(Settings {
-            limits,
-            ..Settings::default()
-        });
+    world.limit(LimitSettings {
+        upgrades: Some(2),
+        requests: Some(1),
+        watches: Some(1),
+        ..LimitSettings::default()
     });
     let served = Served::start(&world).await;
     let exec = async || {
@@ -163,15 +157,9 @@ async fn an_upgrade_that_a_member_refuses_keeps_no_place() {
     let refuse = |_: &Received| Answer::json(StatusCode::FORBIDDEN, &serde_json::json!({}));
     let member = member(refuse).await;
     let world = World::of(&member);
-    world.register(|member| {
-        let limits = LimitSettings {
-            upgrades: Some(1),
-            ..LimitSettings::default()
-        };
-        member.settings = Ok(Settings {
-            limits,
-            ..Settings::default()
-        });
+    world.limit(LimitSettings {
+        upgrades: Some(1),
+        ..LimitSettings::default()
     });
     let served = Served::start(&world).await;
     for _ in 0..3 {

@@ -52,14 +52,7 @@ async fn say_farewell(mut stream: Accepted, farewell: Farewell, heads: Arc<Notif
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.expect("a preface");
     let mut requests = 0;
-    let mut head = [0; 9];
-    while stream.read_exact(&mut head).await.is_ok() {
-        let [a, b, c, kind, _, i, j, k, l] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        stream.read_exact(&mut payload).await.expect("a frame");
-        if kind != HEADERS {
-            continue;
-        }
+    while let Some([i, j, k, l]) = next_request(&mut stream).await {
         requests += 1;
         heads.notify_one();
         let frame = match farewell {
@@ -72,6 +65,20 @@ async fn say_farewell(mut stream: Accepted, farewell: Farewell, heads: Arc<Notif
             Farewell::Silence => Vec::new(),
         };
         stream.write_all(&frame).await.expect("sent");
+    }
+}
+
+/// The stream of the next HEADERS; nothing at the end of the connection.
+async fn next_request(stream: &mut Accepted) -> Option<[u8; 4]> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let [a, b, c, kind, _, id @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload).await.expect("a frame");
+        if kind == HEADERS {
+            return Some(id);
+        }
     }
 }
 
@@ -190,12 +197,8 @@ async fn go_away_after(mut stream: Accepted, served: u32) {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.expect("a preface");
     let mut requests = 0;
-    let mut head = [0; 9];
-    while stream.read_exact(&mut head).await.is_ok() {
-        let [a, b, c, kind, _, i, j, k, l] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        stream.read_exact(&mut payload).await.expect("a frame");
-        if kind != HEADERS || requests == served {
+    while let Some([i, j, k, l]) = next_request(&mut stream).await {
+        if requests == served {
             continue;
         }
         requests += 1;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fleetgate_apimachinery::status::Status;
-use fleetgate_stack::{Body, list_elements, websocket_accept};
+use fleetgate_stack::{Body, asks_for_upgrade, list_elements, websocket_accept};
 use futures::{Sink, SinkExt, Stream, StreamExt, pin_mut};
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
@@ -160,7 +160,7 @@ async fn say(
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let wants = headers.get(UPGRADE).map(HeaderValue::as_bytes);
     wants.is_some_and(|wants| wants.eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
-        && list_elements(headers, CONNECTION).any(|option| option.eq_ignore_ascii_case("upgrade"))
+        && asks_for_upgrade(headers)
 }
 
 #[cfg(test)]
