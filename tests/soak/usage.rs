@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use fleetgate_tests::{process, server::Server};
 use tokio::time::{Instant, sleep};
 
@@ -34,14 +34,11 @@ impl Usage {
         // Before it is asked: that takes a connection.
         let count = |what: &str| anyhow::Ok(fs::read_dir(format!("/proc/{pid}/{what}"))?.count());
         let (descriptors, threads) = (count("fd")?, count("task")?);
-        let metrics = server.admin().get("/metrics").await?;
-        ensure!(metrics.status == 200, "{metrics}");
-        let text = metrics.text();
-        let tasks = text.lines().find_map(|l| l.strip_prefix("runtime_tasks "));
+        let tasks = server.series("runtime_tasks").await?;
         Ok(Self {
             rss_kib: process::Usage::of(pid)?.rss_kib,
             descriptors,
-            tasks: tasks.context("no runtime_tasks")?.parse()?,
+            tasks,
             threads,
         })
     }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::{Context, Result, ensure};
 use http::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -267,11 +268,22 @@ impl Server {
 
     /// The metric `name` of `cluster`. Panics if there is none.
     pub async fn metric(&self, name: &str, cluster: &str) -> usize {
-        let metrics = self.admin().get("/metrics").await.unwrap().text();
-        let metric = format!("{name}{{cluster=\"{cluster}\"}} ");
-        let value = metrics.lines().find_map(|line| line.strip_prefix(&metric));
-        let value = value.unwrap_or_else(|| panic!("no {metric} in {metrics}"));
-        value.parse().unwrap()
+        let series = format!("{name}{{cluster=\"{cluster}\"}}");
+        self.series(&series).await.unwrap()
+    }
+
+    /// What `/metrics` says of `series`, a metric and its labels as they stand there.
+    ///
+    /// # Errors
+    /// If the server does not answer, or has no such series.
+    pub async fn series(&self, series: &str) -> Result<usize> {
+        let metrics = self.admin().get("/metrics").await?;
+        ensure!(metrics.status == StatusCode::OK, "{metrics}");
+        let text = metrics.text();
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(series));
+        let value = lines.find_map(|rest| rest.strip_prefix(' '));
+        let value = value.with_context(|| format!("no {series} in {text}"))?;
+        Ok(value.parse()?)
     }
 
     /// Kills it with SIGKILL and waits until it is gone.

@@ -2,10 +2,10 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use fleetgate_model::BearerToken;
-use fleetgate_stack::{asks_for_upgrade, list_elements};
+use fleetgate_stack::asks_for_websocket;
 use http::{
     HeaderMap, HeaderValue,
-    header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
 };
 
 use crate::authenticator::BadCredential;
@@ -84,11 +84,6 @@ fn decode(encoded: &str) -> Result<Option<BearerToken>, BadCredential> {
         .map_err(|_| BadCredential)?;
     let token = String::from_utf8(bytes).map_err(|_| BadCredential)?;
     Ok((!token.is_empty()).then(|| BearerToken::new(token)))
-}
-
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    asks_for_upgrade(headers)
-        && list_elements(headers, UPGRADE).any(|word| word.eq_ignore_ascii_case("websocket"))
 }
 
 #[cfg(test)]

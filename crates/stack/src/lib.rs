@@ -20,5 +20,5 @@ pub use list::list_elements;
 pub use new_service::NewService;
 pub use tasks::Tasks;
 pub use upgrade::asks_for_upgrade;
-pub use websocket::websocket_accept;
+pub use websocket::{asks_for_websocket, websocket_accept};
 pub use whole::WholeBody;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fleetgate_apimachinery::status::Status;
-use fleetgate_stack::{Body, asks_for_upgrade, list_elements, websocket_accept};
+use fleetgate_stack::{Body, asks_for_websocket, list_elements, websocket_accept};
 use futures::{Sink, SinkExt, Stream, StreamExt, pin_mut};
 use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{
         CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
         SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -154,13 +154,6 @@ async fn say(
         reason: Utf8Bytes::default(),
     };
     speak.send(Message::Close(Some(whole))).await
-}
-
-/// Whether `Connection` and `Upgrade` ask for a WebSocket.
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let wants = headers.get(UPGRADE).map(HeaderValue::as_bytes);
-    wants.is_some_and(|wants| wants.eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
-        && asks_for_upgrade(headers)
 }
 
 #[cfg(test)]
