@@ -64,15 +64,16 @@ impl EtcdStore {
         let mut round = Round::default();
         loop {
             time::sleep(interval).await;
-            match self.compact_round(round).await {
-                Ok(next) => round = next,
-                Err(error) => tracing::warn!(%error, "cannot compact etcd"),
+            if let Err(error) = self.compact_round(&mut round).await {
+                tracing::warn!(%error, "cannot compact etcd");
             }
         }
     }
 
-    /// Enters the round after `last`, and compacts if we win it.
-    async fn compact_round(&self, last: Round) -> Result<Round, StoreError> {
+    /// Enters the round after `round`, which it then is, and compacts if we win it. A round that was
+    /// won is over even if the compaction fails: the next one compacts further anyway.
+    async fn compact_round(&self, round: &mut Round) -> Result<(), StoreError> {
+        let last = *round;
         let value = last.revision.to_string().into();
         let put = Request::RequestPut(PutRequest { key: KEY, value });
         let version = TargetUnion::Version(last.number);
@@ -82,18 +83,19 @@ impl EtcdStore {
             .txn(request)
             .await
             .map_err(|error| error.of_read(0))?;
-        let revision = called.message.header.unwrap_or_default().revision;
+        round.revision = called.message.header.unwrap_or_default().revision;
         if !called.message.succeeded {
-            let number = wire::read_instead(called.message).map_or(0, |kv| kv.version);
-            return Ok(Round { number, revision });
+            round.number = wire::read_instead(called.message).map_or(0, |kv| kv.version);
+            return Ok(());
         }
+        round.number = last.number + 1;
         if last.revision > 0 {
             self.compact(last.revision).await?;
             tracing::debug!(revision = last.revision, "compacted etcd");
         }
-        Ok(Round {
-            number: last.number + 1,
-            revision,
-        })
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

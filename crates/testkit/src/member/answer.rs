@@ -4,7 +4,7 @@ use std::{convert::Infallible, io, sync::Arc};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::upgrade::OnUpgrade;
@@ -29,6 +29,13 @@ pub enum Answer {
         headers: Vec<(HeaderName, HeaderValue)>,
         /// Its body.
         body: Bytes,
+    },
+    /// What a gRPC server says to a unary call: its message, none if it fails, and how it went.
+    Grpc {
+        /// The message, encoded.
+        message: Option<Bytes>,
+        /// `grpc-status`, `0` for success.
+        status: &'static str,
     },
     /// 200 and the first bytes, and then nothing for ever.
     StallAfterHeaders(Bytes),
@@ -59,7 +66,7 @@ impl Answer {
         let json = HeaderValue::from_static("application/json");
         Self::Full {
             status,
-            headers: vec![(http::header::CONTENT_TYPE, json)],
+            headers: vec![(CONTENT_TYPE, json)],
             body: Bytes::from(value.to_string()),
         }
     }
@@ -68,7 +75,7 @@ impl Answer {
     pub fn stream() -> (Self, Chunks) {
         let (sender, chunks) = mpsc::unbounded_channel();
         let json = HeaderValue::from_static("application/json");
-        let headers = vec![(http::header::CONTENT_TYPE, json)];
+        let headers = vec![(CONTENT_TYPE, json)];
         (
             Self::Stream {
                 status: StatusCode::OK,
@@ -99,6 +106,7 @@ impl Answer {
                 let body = Full::new(body).map_err(never).boxed_unsync();
                 with_head(Response::new(body), status, headers)
             }
+            Self::Grpc { message, status } => grpc(message, status),
             Self::StallAfterHeaders(first) => {
                 in_frames(stream::iter([Ok(first)]).chain(stream::pending()))
             }
@@ -146,6 +154,25 @@ fn in_frames(
     Response::new(StreamBody::new(frames).boxed_unsync())
 }
 
+fn grpc(message: Option<Bytes>, status: &'static str) -> Response<Body> {
+    let data = message.map(|message| {
+        // Not compressed, and how long it is.
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let prefixed = [&[0][..], &length, &message].concat();
+        Frame::data(Bytes::from(prefixed))
+    });
+    let status = (
+        HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static(status),
+    );
+    let trailers = Frame::trailers(HeaderMap::from_iter([status]));
+    let frames = stream::iter(data.into_iter().chain([trailers]).map(Ok));
+    let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
+    let grpc = HeaderValue::from_static("application/grpc");
+    answer.headers_mut().insert(CONTENT_TYPE, grpc);
+    answer
+}
+
 fn never(never: Infallible) -> io::Error {
     match never {}
 }
@@ -164,9 +191,7 @@ async fn echo(log: &Log, received: &Received) -> Response<Body> {
     });
     let mut answer = Response::new(Full::from(text.to_string()).map_err(never).boxed_unsync());
     let json = HeaderValue::from_static("application/json");
-    answer
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, json);
+    answer.headers_mut().insert(CONTENT_TYPE, json);
     answer
 }
 

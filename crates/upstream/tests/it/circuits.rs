@@ -172,8 +172,7 @@ async fn slow_relay(member: SocketAddr, delay: Duration) -> RawServer {
 #[tokio::test(start_paused = true)]
 async fn a_member_whose_handshake_is_slow_is_not_shut_out() {
     let pki = Pki::new();
-    // A dial of theirs ends with the request that made it, so nothing but the breaker's own is left.
-    for class in [Class::Short, Class::Upgrade] {
+    for class in [Class::Short, Class::LongRunning, Class::Upgrade] {
         let member = FakeMember::tls(&pki.leaf).echo().await;
         let relay = slow_relay(member.address(), Duration::from_millis(1500)).await;
         let setup = Setup::to(&relay.https(), Some(&pki.ca)).build();
