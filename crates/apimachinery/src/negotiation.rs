@@ -150,7 +150,7 @@ pub fn negotiate(accept: &str, pretty: Pretty, offer: Offer<'_>) -> Result<Outpu
     let clauses = clauses(accept);
     let met = clauses.iter().find_map(|clause| {
         let view = clause.view()?;
-        let format = clause.formats(&[Format::Json, Format::Yaml]).next()?;
+        let format = clause.format()?;
         Some(Output {
             format: clause.prettify(format, pretty),
             view,
@@ -184,7 +184,7 @@ pub fn negotiate(accept: &str, pretty: Pretty, offer: Offer<'_>) -> Result<Outpu
 fn accepts_protobuf(clauses: &[accept::Clause<'_>]) -> bool {
     clauses
         .iter()
-        .any(|clause| clause.is(PROTOBUF) && clause.view().is_some())
+        .any(|clause| clause.is_protobuf() && clause.view().is_some())
 }
 
 /// Refuses what names none of the types of a path in full, nor anything as `*/*`: the first thing
@@ -237,13 +237,10 @@ pub fn negotiate_status(accept: &str, pretty: Pretty) -> StatusFormat {
     let plain = clauses
         .iter()
         .filter(|clause| clause.view() == Some(View::Object));
-    let mut met = plain.filter_map(|clause| {
-        let format = clause.formats(&[Format::Json, Format::Yaml]).next();
-        match format {
-            Some(format) => Some(StatusFormat::Object(clause.prettify(format, pretty))),
-            None if clause.is(PROTOBUF) => Some(StatusFormat::Protobuf),
-            None => None,
-        }
+    let mut met = plain.filter_map(|clause| match clause.format() {
+        Some(format) => Some(StatusFormat::Object(clause.prettify(format, pretty))),
+        None if clause.is_protobuf() => Some(StatusFormat::Protobuf),
+        None => None,
     });
     met.next()
         .unwrap_or(StatusFormat::Object(Format::PrettyJson))
@@ -283,10 +280,9 @@ fn negotiate_among(
         let discovery = clause
             .discovery()
             .filter(|wanted| offers.contains(wanted))?;
-        let format = clause.formats(&[Format::Json, Format::Yaml]).next();
-        let format = match format {
+        let format = match clause.format() {
             Some(format) => StatusFormat::Object(clause.prettify(format, pretty)),
-            None if clause.is(PROTOBUF) => StatusFormat::Protobuf,
+            None if clause.is_protobuf() => StatusFormat::Protobuf,
             None => return None,
         };
         Some((discovery, format))

@@ -19,7 +19,9 @@ mod watch;
 
 pub use cluster::{CLUSTERS, ClusterRegistry, ClusterStrategy};
 pub use members::MemberMap;
-pub use registry::{ApplyOutcome, Change, Deleted, List, MayCreate, Part, Registry, Wanted};
+pub use registry::{
+    ApplyError, ApplyOutcome, Change, Deleted, List, MayCreate, Part, Reached, Registry, Wanted,
+};
 pub use stored::Stored;
 pub use strategy::{ItemKeys, Names, Object, Strategy};
 pub use watch::WatchEvent;

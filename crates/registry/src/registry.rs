@@ -29,7 +29,7 @@ use crate::{
     stored::decode,
 };
 
-pub use apply::{MayCreate, Outcome as ApplyOutcome, Wanted};
+pub use apply::{ApplyError, MayCreate, Outcome as ApplyOutcome, Reached, Wanted};
 pub use delete::Deleted;
 pub use list::List;
 pub use update::{Change, Part};

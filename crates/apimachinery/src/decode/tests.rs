@@ -188,11 +188,12 @@ fn every_key_of_yaml_that_is_there_twice_is_told() {
     let lines = [
         "line 3: key 1 already set in map",
         "line 6: key \"x\" already set in map",
-        "line 4: key \"labels\" already set in map",
+        "line 5: key \"labels\" already set in map",
         "line 7: key \"syncMode\" already set in map",
         "line 8: key \"kind\" already set in map",
     ];
     let unknown = "unknown field \"spec.nope\"";
+    // Where their second values begin.
     let read = |validation| decode(body.as_bytes(), Input::Yaml, &CLUSTER, validation);
     let warned: Decoded = read(FieldValidation::Warn).unwrap();
     assert_eq!(warned.warnings, [&lines[..], &[unknown]].concat());

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options, Spanned};
 
@@ -16,10 +19,8 @@ pub(super) fn parse(body: &[u8]) -> Result<(Value, Vec<String>), SyntaxError> {
     let (mut value, mut duplicates) = (None, Vec::new());
     let ended =
         serde_saphyr::with_deserializer_from_slice_with_options(body, options(), |deserializer| {
-            let reading = Reading {
-                duplicates: &mut duplicates,
-            };
-            value = Some(reading.deserialize(deserializer)?);
+            let read = Read::deserialize(deserializer)?;
+            (value, duplicates) = (Some(read.value), read.duplicates);
             Ok(())
         });
     match (value, ended) {
@@ -44,21 +45,31 @@ fn first_line(error: &Error) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-/// A value that is being read.
+/// A value, with what Go says of fields of it that are there twice.
+struct Read {
+    value: Value,
+    duplicates: Vec<String>,
+}
+
+/// Collects the texts of fields that are there twice.
 struct Reading<'d> {
-    /// What Go says of fields that are there twice.
     duplicates: &'d mut Vec<String>,
 }
 
-// === impl Reading ===
+// === impl Read ===
 
-impl<'de> DeserializeSeed<'de> for Reading<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut duplicates = Vec::new();
+        let reading = Reading {
+            duplicates: &mut duplicates,
+        };
+        let value = deserializer.deserialize_any(reading)?;
+        Ok(Self { value, duplicates })
     }
 }
+
+// === impl Reading ===
 
 impl<'de> Visitor<'de> for Reading<'_> {
     type Value = Value;
@@ -105,15 +116,14 @@ impl<'de> Visitor<'de> for Reading<'_> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        self.deserialize(deserializer)
+        deserializer.deserialize_any(self)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Reading {
-            duplicates: &mut *self.duplicates,
-        })? {
-            list.push(item);
+        while let Some(item) = items.next_element::<Read>()? {
+            self.duplicates.extend(item.duplicates);
+            list.push(item.value);
         }
         Ok(Value::Array(list))
     }
@@ -121,21 +131,22 @@ impl<'de> Visitor<'de> for Reading<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         let mut seen = BTreeSet::new();
-        while let Some(key) = fields.next_key::<Spanned<Value>>()? {
-            let value = fields.next_value_seed(Reading {
-                duplicates: &mut *self.duplicates,
-            })?;
-            let (name, shown) = match &key.value {
+        while let Some(key) = fields.next_key::<Value>()? {
+            let value = fields.next_value::<Spanned<Read>>()?;
+            let line = value.defined.line();
+            let Read { value, duplicates } = value.value;
+            self.duplicates.extend(duplicates);
+            let (name, shown) = match &key {
                 Value::String(text) => (text.clone(), go::quote(text)),
-                Value::Bool(_) | Value::Number(_) => (key.value.to_string(), key.value.to_string()),
+                Value::Bool(_) | Value::Number(_) => (key.to_string(), key.to_string()),
                 Value::Null | Value::Array(_) | Value::Object(_) => {
-                    let found = go::type_name(&key.value);
+                    let found = go::type_name(&key);
                     let error = format!("unsupported map key of type: {found}");
                     return Err(A::Error::custom(error));
                 }
             };
             if !seen.insert(shown.clone()) {
-                let line = key.defined.line();
+                // Where the value begins, which may be below its key.
                 self.duplicates
                     .push(format!("line {line}: key {shown} already set in map"));
             }

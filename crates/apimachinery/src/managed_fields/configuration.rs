@@ -62,11 +62,11 @@ impl Configuration {
         }
     }
 
-    /// Texts for `Warning` headers.
+    /// Texts for `Warning` headers, once it has been merged.
     pub fn warnings(&self) -> &[String] {
         match self.validation {
-            FieldValidation::Ignore => &[],
-            FieldValidation::Strict | FieldValidation::Warn => &self.faults,
+            FieldValidation::Ignore | FieldValidation::Strict => &[],
+            FieldValidation::Warn => &self.faults,
         }
     }
 

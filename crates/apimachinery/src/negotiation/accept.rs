@@ -1,6 +1,6 @@
 //! Reads an `Accept` header: clauses in the order in which they are wanted.
 
-use super::{Discovery, Format, JSON, MetaVersion, Pretty, View, YAML};
+use super::{Discovery, Format, JSON, MetaVersion, PROTOBUF, Pretty, View};
 
 /// One clause: a media range with parameters.
 #[derive(Clone, Debug)]
@@ -36,34 +36,37 @@ fn clause(text: &str) -> Option<(f32, Clause<'_>)> {
 // === impl Clause ===
 
 impl Clause<'_> {
-    /// Whether exactly `media_type` is asked for.
-    pub(super) fn is(&self, media_type: &str) -> bool {
-        self.range == media_type
-    }
-
     /// Whether the media range takes `media_type` in.
     pub(super) fn takes(&self, media_type: &str) -> bool {
         let kind = media_type.split('/').next();
-        self.is(media_type) || self.is("*/*") || self.range.strip_suffix("/*") == kind
+        self.range == media_type || self.range == "*/*" || self.range.strip_suffix("/*") == kind
     }
 
-    /// Those of `formats` that the media range takes in.
-    pub(super) fn formats(&self, formats: &[Format]) -> impl Iterator<Item = Format> {
-        let range = self.range;
-        formats.iter().copied().filter(move |format| {
-            let media_type = match format {
-                Format::Json | Format::PrettyJson => JSON,
-                Format::Yaml => YAML,
-            };
-            range == media_type || range == "*/*" || range == "application/*"
+    /// Whether protobuf is asked for by its name.
+    pub(super) fn is_protobuf(&self) -> bool {
+        self.range == PROTOBUF && self.streams_as(PROTOBUF)
+    }
+
+    /// In which of JSON and YAML the answer may be.
+    pub(super) fn format(&self) -> Option<Format> {
+        [Format::Json, Format::Yaml].into_iter().find(|format| {
+            let media_type = format.content_type();
+            self.takes(media_type) && self.streams_as(media_type)
         })
+    }
+
+    /// Whether `media_type` has the form for streams that is asked for, whether or not there is a
+    /// stream to give: a clause that cannot be met for a watch is none for an object either.
+    pub(super) fn streams_as(&self, media_type: &str) -> bool {
+        match self.param("stream") {
+            "" => true,
+            "watch" => matches!(media_type, JSON | PROTOBUF),
+            _ => false,
+        }
     }
 
     /// What of an object is asked for; nothing if that does not exist.
     pub(super) fn view(&self) -> Option<View> {
-        if !matches!(self.param("stream"), "" | "watch") {
-            return None;
-        }
         let version = match (self.param("g"), self.param("v")) {
             ("", "") if self.param("as").is_empty() => return Some(View::Object),
             ("meta.k8s.io", "v1") => MetaVersion::V1,
@@ -106,10 +109,11 @@ impl Clause<'_> {
         }
     }
 
+    /// The last of those called `name`.
     fn param(&self, name: &str) -> &str {
         self.params
             .iter()
-            .find(|(key, _)| *key == name)
+            .rfind(|(key, _)| *key == name)
             .map_or("", |(_, value)| value)
     }
 }

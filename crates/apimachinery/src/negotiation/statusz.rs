@@ -34,12 +34,14 @@ pub fn negotiate_page(
 ) -> Result<StatusPage, NotAcceptable> {
     let met = clauses(accept).into_iter().find_map(|clause| {
         let version = match clause.kind() {
-            ("", "", "") if clause.takes(TEXT) => return Some(StatusPage::Text),
+            ("", "", "") if clause.takes(TEXT) && clause.streams_as(TEXT) => {
+                return Some(StatusPage::Text);
+            }
             ("config.k8s.io", "v1alpha1", of) if of == kind => PageVersion::V1Alpha1,
             ("config.k8s.io", "v1beta1", of) if of == kind => PageVersion::V1Beta1,
             _ => return None,
         };
-        let format = clause.formats(&[Format::Json, Format::Yaml]).next()?;
+        let format = clause.format()?;
         Some(StatusPage::Object(clause.prettify(format, pretty), version))
     });
     met.ok_or_else(|| NotAcceptable {

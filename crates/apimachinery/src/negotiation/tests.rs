@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::{
-    Discovery, Format, Input, MetaVersion, Offer, Output, Pretty, StatusFormat, View,
-    check_representation, input, negotiate, negotiate_discovery, negotiate_status, pretty,
+    Discovery, Format, Input, MEDIA_TYPES, MetaVersion, Offer, Output, Pretty, StatusFormat, View,
+    check_representation, input, negotiate, negotiate_discovery, negotiate_page, negotiate_status,
+    pretty, refuse,
 };
 
 const LIST: Offer<'_> = Offer::Object {
@@ -140,6 +141,41 @@ fn bodies_are_of_a_type_with_parameters() {
     check("application/json;a", None);
     check("application/json; ; x", None);
     check("text/yaml", None);
+}
+
+/// As in Kubernetes, where a clause for streams is passed over for what has no form for streams,
+/// whatever there is to give.
+#[test]
+fn a_clause_for_streams_is_met_by_what_has_streams() {
+    let first = |accept: &str, offer| negotiate(accept, Pretty::No, offer).map(|got| got.format);
+    let check = |accept: &str, want: Option<Format>| {
+        assert_eq!(first(accept, LIST).ok(), want, "{accept}");
+        assert_eq!(first(accept, Offer::Watch).ok(), want, "{accept}");
+        let discovery = negotiate_discovery(accept, Pretty::No).map(|(_, format)| format);
+        assert_eq!(discovery.ok(), want.map(StatusFormat::Object), "{accept}");
+        let told = StatusFormat::Object(want.unwrap_or(Format::PrettyJson));
+        assert_eq!(negotiate_status(accept, Pretty::No), told, "{accept}");
+    };
+    check("application/json;stream=watch", Some(Format::Json));
+    check("*/*;stream=watch", Some(Format::Json));
+    check("application/json;stream=", Some(Format::Json));
+    check("application/json;stream", Some(Format::Json));
+    check("application/json;stream=x;stream=watch", Some(Format::Json));
+    check("application/json;stream=watch;stream=x", None);
+    check("application/json;stream=Watch", None);
+    check("application/yaml;stream=watch", None);
+    check(
+        "application/yaml;stream=watch, application/json",
+        Some(Format::Json),
+    );
+    check(
+        "application/yaml;stream=x, application/json",
+        Some(Format::Json),
+    );
+    let refused = negotiate("application/yaml;stream=watch", Pretty::No, Offer::Watch);
+    assert_eq!(refused, Err(refuse(&MEDIA_TYPES)));
+    let text = negotiate_page("text/plain;stream=watch", Pretty::No, "Statusz");
+    assert!(text.is_err(), "{text:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use fleetgate_apimachinery::{
     managed_fields::Configuration, options::PatchOptions, status::Status,
 };
 use fleetgate_model::{Attributes, Verb};
-use fleetgate_registry::{ApplyOutcome, Part, Strategy, Wanted};
+use fleetgate_registry::{ApplyError, ApplyOutcome, Part, Reached, Strategy, Wanted};
 use fleetgate_stack::Body;
 use futures::FutureExt;
 use http::{Response, StatusCode};
@@ -41,11 +41,14 @@ impl<S: Strategy> Resource<S> {
             options: &options,
             may_create: &may_create,
         };
-        let applied = self.registry.apply(&name, part, &wanted).await;
-        let written = applied.map(|applied| match applied {
-            ApplyOutcome::Created(object) => (StatusCode::CREATED, object),
-            ApplyOutcome::Updated(object) => (StatusCode::OK, object),
-        });
+        let written = match self.registry.apply(&name, part, &wanted).await {
+            Ok(ApplyOutcome::Created(object)) => Ok((StatusCode::CREATED, object)),
+            Ok(ApplyOutcome::Updated(object)) => Ok((StatusCode::OK, object)),
+            Err(ApplyError { status, reached }) => match reached {
+                Reached::Nothing => return Err(status.into()),
+                Reached::Merged => Err(status),
+            },
+        };
         let warnings = configuration.warnings().to_vec();
         self.written(written, part, shown, warnings)
     }

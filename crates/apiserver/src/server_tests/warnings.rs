@@ -90,3 +90,26 @@ async fn what_could_not_be_read_is_not_warned_of() {
         &[],
     );
 }
+
+#[tokio::test]
+async fn an_apply_warns_of_its_body_once_it_is_merged() {
+    const TWICE: &str = r#"299 - "line 4: key \"syncMode\" already set in map""#;
+    let (fixture, object) = with_a().await;
+    let apply = async |mode: &str, rest: &str, query: &str| {
+        let kind = "apiVersion: cluster.karmada.io/v1alpha1\nkind: Cluster\n";
+        let body = format!("{kind}spec: {{syncMode: x,\n syncMode: {mode}}}\n{rest}");
+        let target = format!("{object}?fieldManager=m{query}");
+        let yaml = [("content-type", "application/apply-patch+yaml")];
+        fixture.ask("PATCH", &target, &yaml, body).await
+    };
+    check(&apply("Push", "", "&force=true").await, 200, &[TWICE]);
+    // Merged, and not valid.
+    check(&apply("Bad", "", "&force=true").await, 422, &[TWICE]);
+    // Not merged: of another's field, of no such field, and of what stands there twice.
+    check(&apply("Pull", "", "2").await, 409, &[]);
+    check(&apply("Push", "nope: 1\n", "").await, 500, &[]);
+    let strict = "&force=true&fieldValidation=Strict";
+    check(&apply("Push", "", strict).await, 400, &[]);
+    let ignored = "&force=true&fieldValidation=Ignore";
+    check(&apply("Push", "", ignored).await, 200, &[]);
+}

@@ -26,6 +26,24 @@ pub enum Outcome<O> {
     Updated(Arc<Stored<O>>),
 }
 
+/// Why nothing was applied.
+#[derive(Debug)]
+pub struct ApplyError {
+    /// What to answer.
+    pub status: Status,
+    /// How far it came.
+    pub reached: Reached,
+}
+
+/// How far an apply came that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// It could not be merged into what is there, or nobody tried.
+    Nothing,
+    /// It was merged, and what came of it was refused.
+    Merged,
+}
+
 /// Says, at the last moment, whether the caller may create what is not there yet.
 pub type MayCreate<'a> = &'a (dyn Fn() -> BoxFuture<'a, Result<(), Status>> + Send + Sync);
 
@@ -65,6 +83,19 @@ impl<S: Strategy> Registry<S> {
         name: &str,
         part: Part,
         wanted: &Wanted<'_>,
+    ) -> Result<Outcome<S::Object>, ApplyError> {
+        let mut reached = Reached::Nothing;
+        self.try_apply(name, part, wanted, &mut reached)
+            .await
+            .map_err(|status| ApplyError { status, reached })
+    }
+
+    async fn try_apply(
+        &self,
+        name: &str,
+        part: Part,
+        wanted: &Wanted<'_>,
+        reached: &mut Reached,
     ) -> Result<Outcome<S::Object>, Status> {
         let dry_run = wanted.options.write.dry_run;
         for _ in 0..MAX_ATTEMPTS {
@@ -72,13 +103,14 @@ impl<S: Strategy> Registry<S> {
                 if part == Part::Status {
                     return Err(self.not_found(name));
                 }
-                let object = self.applied_anew(name, wanted)?;
+                let object = self.applied_anew(name, wanted, reached)?;
                 match self.create_applied(object, wanted).await {
                     Err(status) if status.reason == "AlreadyExists" => continue,
                     created => return created.map(Outcome::Created),
                 }
             };
             let object = self.applied(part, current.object(), wanted)?;
+            *reached = Reached::Merged;
             self.check_identity(name, object.metadata(), current.object().metadata())?;
             let next = self.settle(part, object, &current)?;
             match self.update_once(&current, next, dry_run).await? {
@@ -122,11 +154,17 @@ impl<S: Strategy> Registry<S> {
     }
 
     /// The object called `name` that is `wanted`, alone.
-    fn applied_anew(&self, name: &str, wanted: &Wanted<'_>) -> Result<S::Object, Status> {
+    fn applied_anew(
+        &self,
+        name: &str,
+        wanted: &Wanted<'_>,
+        reached: &mut Reached,
+    ) -> Result<S::Object, Status> {
         let names = self.strategy.names();
         let mut empty = S::Object::default();
         empty.set_type(names.kind, names.api_version);
         let object = self.applied(Part::Main, &empty, wanted)?;
+        *reached = Reached::Merged;
         let metadata = object.metadata();
         if !metadata.uid.is_empty() {
             let uid = &metadata.uid;

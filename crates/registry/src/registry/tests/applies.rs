@@ -56,7 +56,8 @@ async fn apply_part(
         options: &options,
         may_create: &anybody,
     };
-    fixture.registry().apply("a", part, &wanted).await
+    let applied = fixture.registry().apply("a", part, &wanted).await;
+    applied.map_err(|refused| refused.status)
 }
 
 async fn apply(
@@ -163,10 +164,12 @@ async fn who_may_not_create_does_not_by_applying() {
         may_create: &nobody,
     };
     let registry = fixture.registry();
-    check_refused(registry.apply("a", Part::Main, &wanted).await, 403, "no");
+    let refused = registry.apply("a", Part::Main, &wanted).await;
+    check_refused(refused.map_err(|refused| refused.status), 403, "no");
     assert_eq!(value(&fixture, "a").await, None);
     fixture.create("a").await;
-    updated(registry.apply("a", Part::Main, &wanted).await);
+    let applied = registry.apply("a", Part::Main, &wanted).await;
+    updated(applied.map_err(|refused| refused.status));
 }
 
 #[tokio::test]
