@@ -69,6 +69,8 @@ pub struct ObjectPatch {
 
 #[derive(Clone, Debug)]
 enum Change {
+    /// A merge patch that takes the place of the object, and cannot: a list.
+    List(Value),
     Json(Operations),
     Merge(Map<String, Value>),
     Strategic(Map<String, Value>),
@@ -117,7 +119,7 @@ impl ObjectPatch {
         let mut faults = Vec::new();
         let change = match kind {
             PatchType::Json => parse_operations(body, validation, &mut faults),
-            PatchType::Merge => parse_merge(body, validation, &mut faults).map(Change::Merge),
+            PatchType::Merge => parse_merge(body, validation, &mut faults),
             PatchType::Strategic => parse_strategic(body, &mut faults).map(Change::Strategic),
         };
         if validation == FieldValidation::Ignore {
@@ -170,6 +172,7 @@ impl ObjectPatch {
 impl Change {
     fn apply(&self, current: Value, definition: &'static Definition) -> Result<Value, Status> {
         match (self, current) {
+            (Self::List(items), _) => Ok(items.clone()),
             (Self::Json(operations), current) => operations
                 .apply(current)
                 .map_err(|_| Status::unprocessable()),
@@ -195,7 +198,7 @@ impl Change {
         let ty = Type::Named(expected.definition);
         let (faults, misfit) = check(patched, ty);
         let misfit = match self {
-            Self::Json(_) | Self::Merge(_) => {
+            Self::Json(_) | Self::List(_) | Self::Merge(_) => {
                 expected.check_kind(patched).map_err(|error| match error {
                     KindError::Unreadable(error) => error,
                     KindError::Other { kind, version } => expected.unregistered(&kind, &version),
@@ -210,6 +213,9 @@ impl Change {
     /// What is shown of a patch that makes `patched` of `current`, which is no good.
     fn shown(&self, patched: &Value, current: &impl Serialize) -> String {
         let touched = match self {
+            Self::List(items) => {
+                return String::from_utf8_lossy(&to_vec(items).unwrap_or_default()).into_owned();
+            }
             Self::Json(operations) => Touched::by_operations(operations),
             Self::Merge(patch) => Touched::by_merge(patch),
             Self::Strategic(patch) => return go::print(&Value::Object(patch.clone())),
@@ -281,7 +287,7 @@ fn parse_merge(
     body: &[u8],
     validation: FieldValidation,
     faults: &mut Vec<String>,
-) -> Result<Map<String, Value>, Status> {
+) -> Result<Change, Status> {
     let refuse = |error: String| {
         Status::bad_request(match validation {
             FieldValidation::Ignore => "Invalid JSON Patch".to_owned(),
@@ -290,11 +296,17 @@ fn parse_merge(
             }
         })
     };
-    let (value, duplicates) =
+    let (mut value, duplicates) =
         decode_json(body, Type::Any).map_err(|error| refuse(error.to_string()))?;
     faults.extend(duplicates);
+    if value.is_array() && validation == FieldValidation::Ignore {
+        merge::drop_nulls(&mut value);
+        return Ok(Change::List(value));
+    }
     let patch = object(value, GO_MAP).map_err(refuse)?;
-    patch.ok_or_else(|| Status::bad_request("Invalid JSON Patch"))
+    patch
+        .map(Change::Merge)
+        .ok_or_else(|| Status::bad_request("Invalid JSON Patch"))
 }
 
 /// Reads a strategic merge patch.

@@ -134,6 +134,7 @@ async fn the_server_says_what_it_is_and_what_it_serves() {
             "/metrics/slis",
             "/openapi/v2",
             "/openapi/v3",
+            "/openapi/v3/",
             "/readyz",
             "/readyz/ping",
             "/statusz",

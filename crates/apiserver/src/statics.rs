@@ -106,6 +106,7 @@ pub(crate) fn router(config: Config) -> Router {
         .route("/apis/{group}/{version}/", any(resources))
         .route("/openapi/v2", any(openapi_v2))
         .route("/openapi/v3", any(openapi_index))
+        .route("/openapi/v3/", any(openapi_index))
         .route("/openapi/v3/{*key}", any(openapi_v3))
         .route("/metrics", any(metrics_page))
         .route("/metrics/slis", any(slis_page))
@@ -140,6 +141,7 @@ fn statics(config: Config) -> Statics {
         "/metrics/slis",
         "/openapi/v2",
         "/openapi/v3",
+        "/openapi/v3/",
         "/statusz",
         "/version",
     ];

@@ -64,6 +64,13 @@ fn go_text(error: &serde_json::Error, body: &[u8]) -> String {
     if error.classify() == Category::Eof {
         return "unexpected end of JSON input".to_owned();
     }
+    let line = body
+        .split(|&b| b == b'\n')
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
+    let (before, at) = line
+        .split_at_checked(error.column().saturating_sub(1))
+        .unwrap_or((line, &[]));
     let place = if has("key must be a string") {
         "looking for beginning of object key string"
     } else if has("expected `:`") {
@@ -80,18 +87,13 @@ fn go_text(error: &serde_json::Error, body: &[u8]) -> String {
         "in string escape code"
     } else if has("invalid number") {
         "in numeric literal"
+    } else if has("expected ident") {
+        &in_literal(before)
     } else if has("expected value") || has("trailing comma") {
         "looking for beginning of value"
     } else {
         return text;
     };
-    let line = body
-        .split(|&b| b == b'\n')
-        .nth(error.line().saturating_sub(1))
-        .unwrap_or_default();
-    let at = line
-        .get(error.column().saturating_sub(1)..)
-        .unwrap_or_default();
     let found = at.first().copied().map(char::from).unwrap_or(' ');
     let quoted = match found {
         '\'' => "'\\''".to_owned(),
@@ -99,6 +101,18 @@ fn go_text(error: &serde_json::Error, body: &[u8]) -> String {
         found => go::quote(&found.to_string()).replace('"', "'"),
     };
     format!("invalid character {quoted} {place}")
+}
+
+/// In which literal, of which `before` ends with the beginning, something else comes than what.
+fn in_literal(before: &[u8]) -> String {
+    let begun = ["true", "false", "null"].into_iter().find_map(|literal| {
+        let mut ways = (1..literal.len()).filter_map(|end| literal.split_at_checked(end));
+        let (_, rest) = ways.find(|(begun, _)| before.ends_with(begun.as_bytes()))?;
+        Some((literal, rest.chars().next()?))
+    });
+    begun.map_or_else(String::new, |(literal, next)| {
+        format!("in literal {literal} (expecting '{next}')")
+    })
 }
 
 // === impl Place ===

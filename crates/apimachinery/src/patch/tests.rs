@@ -109,6 +109,14 @@ fn what_is_no_patch_is_refused() {
     };
     assert_eq!(lenient(PatchType::Merge, "x"), "Invalid JSON Patch");
     assert_eq!(lenient(PatchType::Json, ""), eof);
+    // What no map is read of first is refused as the object that it makes.
+    let none = "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go \
+                value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind \
+                string \"json:\\\"kind,omitempty\\\"\" }";
+    assert_eq!(
+        lenient(PatchType::Merge, r#" [{"b": "x", "a": null}, null] "#),
+        format!(r#" "" is invalid: patch: Invalid value: "[{{\"b\":\"x\"}},null]": {none}"#)
+    );
     assert_eq!(
         lenient(PatchType::Json, "[1]"),
         "json: cannot unmarshal number into Go value of type jsonpatch.Operation"

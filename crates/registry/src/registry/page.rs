@@ -60,8 +60,8 @@ impl Page {
             return Err(invalid(&"encoded start key empty (version meta.k8s.io/v1)"));
         }
         let start = token.start.strip_prefix('/').unwrap_or(&token.start);
-        // A key that leads out of the list.
-        if start.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        // A key that leads out of the list. The list itself does not.
+        if !start.is_empty() && start.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(invalid(&token.start));
         }
         let revision = (token.rv > 0).then_some(token.rv);
@@ -105,7 +105,11 @@ impl Token {
         }
         let object = value.as_object();
         let object = object.ok_or_else(|| wrong(&value, "value", "storage.continueToken"))?;
-        let field = |name: &str| object.get(name).filter(|value| !value.is_null());
+        let named = |name: &str| {
+            let mut fields = object.iter();
+            fields.rfind(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null())
+        };
+        let field = |name: &str| named(name).map(|(_, value)| value);
         let text = |name: &str| {
             let Some(value) = field(name) else {
                 return Ok(String::new());
@@ -156,6 +160,20 @@ mod tests {
         assert_eq!(Page::parse(&latest.token()).expect("a page"), latest);
     }
 
+    #[track_caller]
+    fn check(token: &str, start: &str) {
+        let page = Page::parse(&URL_SAFE_NO_PAD.encode(token)).expect("a token");
+        assert_eq!((page.revision, page.start.as_str()), (Some(7), start));
+    }
+
+    #[test]
+    fn a_token_is_read_as_go_reads_it() {
+        check(r#"{"v":"meta.k8s.io/v1","rv":7,"start":"a"}"#, "a");
+        check(r#"{"v":"meta.k8s.io/v1","rv":7,"start":"/a/b"}"#, "a/b");
+        check(r#"{"v":"meta.k8s.io/v1","rv":7,"start":"/"}"#, "");
+        check(r#"{"V":"meta.k8s.io/v1","RV":7,"Start":"a","x":1}"#, "a");
+    }
+
     #[test]
     fn what_is_no_token_is_refused() {
         let status = Page::parse("a===").expect_err("no base64");
@@ -164,6 +182,12 @@ mod tests {
             "invalid continue token: continue key is not valid: illegal base64 data at input byte 1"
         );
         check_refused("{", "unexpected end of JSON input");
+        check_refused(
+            "foo",
+            "invalid character 'o' in literal false (expecting 'a')",
+        );
+        check_refused(r#"{"v":"meta.k8s.io/v1","rv":1,"start":"//a"}"#, "//a");
+        check_refused(r#"{"v":"meta.k8s.io/v1","rv":1,"start":"a/"}"#, "a/");
         check_refused(
             "[]",
             "json: cannot unmarshal array into Go value of type storage.continueToken",

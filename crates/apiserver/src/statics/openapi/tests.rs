@@ -21,6 +21,8 @@ fn check(answered: &Answered, code: u16, headers: &[(&str, &str)]) {
 /// `serverRelativeURL` of the group's document.
 async fn listed(fixture: &Fixture) -> String {
     let index = fixture.get("/openapi/v3", &[]).await.json();
+    let same = fixture.get("/openapi/v3/", &[]).await.json();
+    assert_eq!(index, same);
     let entry = &index["paths"]["apis/cluster.karmada.io/v1alpha1"];
     let url = entry["serverRelativeURL"].as_str();
     url.expect("a URL").to_owned()
@@ -71,7 +73,7 @@ async fn documents_come_in_the_form_that_is_accepted() {
     check(&protobuf, 200, &[("content-type", content_type)]);
     for path in [
         "/openapi/v3/apis/apps/v1",
-        "/openapi/v3/",
+        "/openapi/v3/apis/",
         "/openapi/v2/",
         "/openapi",
     ] {
