@@ -157,11 +157,16 @@ async fn a_dead_member_is_given_up_within_a_second() {
     check_within_a_second(&url(&listener)).await;
 }
 
-/// A relay to `member` that keeps each connection waiting for `delay` first.
+/// A relay to `member` that keeps each connection waiting for `delay` first. It sends at once: what
+/// waits for the other side's acknowledgement waits by the kernel's clock, which does not stand
+/// still.
 async fn slow_relay(member: SocketAddr, delay: Duration) -> RawServer {
     RawServer::tcp(move |_, mut caller| async move {
         sleep(delay).await;
         let mut member = TcpStream::connect(member).await.expect("the member");
+        for stream in [&caller, &member] {
+            stream.set_nodelay(true).expect("a socket");
+        }
         tokio::io::copy_bidirectional(&mut caller, &mut member)
             .await
             .unwrap_or_default();
