@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +21,7 @@ use crate::{
     check::check,
     dial::Dialer,
     metrics::{MemberMetrics, OpenCircuit},
+    pace::Pace,
 };
 
 /// Connections that fail in a row before the member is given up, and how long it then is left alone.
@@ -49,8 +50,8 @@ pub(crate) struct Health {
     heard: AtomicBool,
     /// A task looks.
     watched: AtomicBool,
-    /// How long the slowest of the last connections that came about took, in microseconds.
-    slow_dial: AtomicU64,
+    /// How long connections that came about took.
+    pace: Arc<Pace>,
     metrics: MemberMetrics,
     /// Counts as an open circuit.
     open: Mutex<Option<OpenCircuit>>,
@@ -69,14 +70,14 @@ pub(crate) struct Waiting<'a>(&'a Health);
 // === impl Health ===
 
 impl Health {
-    /// A member of which nothing bad is known.
-    pub(crate) fn new(metrics: MemberMetrics) -> Self {
+    /// A member of which nothing bad is known but its `pace`.
+    pub(crate) fn new(metrics: MemberMetrics, pace: Arc<Pace>) -> Self {
         Self {
             breaker: Breaker::new(POLICY),
             waiting: AtomicUsize::new(0),
             heard: AtomicBool::new(false),
             watched: AtomicBool::new(false),
-            slow_dial: AtomicU64::new(0),
+            pace,
             metrics,
             open: Mutex::new(None),
         }
@@ -151,13 +152,7 @@ impl Health {
     pub(crate) fn dialed<T>(&self, dialed: &Result<T, UpstreamError>, since: Instant) {
         match dialed.as_ref().err().and_then(Cause::of) {
             None => {
-                let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-                // One that is quick once may be slow the next time.
-                let slowest = |last: u64| Some(micros.max(last - last / 4));
-                let relaxed = Ordering::Relaxed;
-                self.slow_dial
-                    .fetch_update(relaxed, relaxed, slowest)
-                    .unwrap_or_default();
+                self.pace.took(since.elapsed());
                 self.heard();
             }
             Some(cause) => {
@@ -170,8 +165,7 @@ impl Health {
 
     fn patience(&self) -> Duration {
         let (least, times) = PATIENCE;
-        let slow = Duration::from_micros(self.slow_dial.load(Ordering::Relaxed));
-        slow.saturating_mul(times).max(least)
+        self.pace.slowest().saturating_mul(times).max(least)
     }
 
     /// Connects to see, while nothing else is heard.

@@ -13,6 +13,7 @@ mod http1;
 mod http2;
 mod io;
 mod metrics;
+mod pace;
 mod send;
 mod tunnel;
 
@@ -43,6 +44,7 @@ use crate::{
     endpoint::Endpoint,
     forward_proxy::Via,
     health::Health,
+    pace::Paces,
 };
 
 /// Time limits of connections. A member's own settings come first.
@@ -66,6 +68,8 @@ pub struct NewUpstream {
     metrics: Metrics,
     tasks: Tasks,
     tls: Arc<ClientConfigs>,
+    /// What is known of a member's host goes from one set of credentials to the next.
+    paces: Arc<Paces>,
 }
 
 /// A service that brings requests to one member. Clones share the connections; they are closed
@@ -132,6 +136,7 @@ impl NewUpstream {
             metrics,
             tasks,
             tls: Arc::default(),
+            paces: Arc::default(),
         }
     }
 
@@ -145,7 +150,8 @@ impl NewUpstream {
         let via = via.map_err(|source| Unusable::new("spec.proxyURL", source))?;
         let is_https = endpoint.is_https();
         let metrics = self.metrics.member(member.name.as_str());
-        let health = Arc::new(Health::new(metrics.clone()));
+        let pace = self.paces.of(&member.name, endpoint.host());
+        let health = Arc::new(Health::new(metrics.clone(), pace));
         let dialer = Dialer {
             tls: self.tls(target, settings, is_https, via.as_ref())?,
             endpoint: endpoint.clone(),

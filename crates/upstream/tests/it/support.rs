@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) upstream: Upstream,
     pub(crate) tasks: Tasks,
     registry: Registry,
+    new_upstream: NewUpstream,
+    target: Target,
 }
 
 /// What the upstream is made from.
@@ -66,6 +68,15 @@ impl Setup {
                 tcp_keepalive: 30 * second,
             },
         }
+    }
+
+    /// Another upstream in place of the one before, with another token.
+    pub(crate) fn rotate(&mut self) {
+        self.target.credentials = Arc::new(Credentials {
+            authorization: HeaderValue::from_static("bearer another"),
+            ca_bundle: self.target.credentials.ca_bundle.clone(),
+        });
+        self.upstream = self.new_upstream.new_service(self.target.clone());
     }
 
     /// Sends a GET.
@@ -147,11 +158,13 @@ impl SetupBuilder {
                 ca_bundle: self.ca_bundle,
             }),
         };
-        let upstream = NewUpstream::new(self.config, metrics, tasks.clone()).new_service(target);
+        let new_upstream = NewUpstream::new(self.config, metrics, tasks.clone());
         Setup {
-            upstream,
+            upstream: new_upstream.new_service(target.clone()),
             tasks,
             registry,
+            new_upstream,
+            target,
         }
     }
 }
