@@ -3,6 +3,7 @@
 
 mod member;
 mod registration;
+mod store;
 mod under_load;
 
 use std::time::Duration;

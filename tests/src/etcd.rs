@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpStream, process::Command, task::JoinSet};
@@ -18,7 +19,7 @@ use crate::{environment::variable, fleet, ports, process::Process, wait::SOON};
 pub struct Etcd {
     address: String,
     /// Ends with this, where it is a test's own.
-    _own: Option<(Process, TempDir)>,
+    own: Option<(Process, TempDir)>,
 }
 
 /// What stands at a key.
@@ -39,7 +40,7 @@ impl Etcd {
         let address = url.strip_prefix("http://").unwrap();
         Self {
             address: address.to_owned(),
-            _own: None,
+            own: None,
         }
     }
 
@@ -64,13 +65,28 @@ impl Etcd {
         process.until_listening(port, SOON).await;
         Self {
             address: format!("127.0.0.1:{port}"),
-            _own: Some((process, dir)),
+            own: Some((process, dir)),
         }
     }
 
     /// Where it is, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Nothing of it runs any more until [`Self::thaw`]. Panics unless it is the test's own.
+    pub fn freeze(&self) {
+        self.own().signal(Signal::STOP);
+    }
+
+    /// It goes on.
+    pub fn thaw(&self) {
+        self.own().signal(Signal::CONT);
+    }
+
+    fn own(&self) -> &Process {
+        let (process, _) = self.own.as_ref().expect("an etcd of the test's own");
+        process
     }
 
     /// What stands at `key`, if anything.
