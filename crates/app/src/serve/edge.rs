@@ -16,7 +16,7 @@ use fleetgate_model::{Reason, Refusal};
 use fleetgate_proxy::HEAD_TOO_LARGE;
 use http::StatusCode;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take},
     time::{Duration, Sleep, sleep},
 };
 
@@ -27,10 +27,13 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// unread bytes is reset, and the refusal with it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
+/// Bytes that one read gives at most, a TLS record: what a request's body is passed on in. hyper keeps
+/// sixteen such pieces for a member that does not take them.
+const READ: u64 = 16 << 10;
 
 /// A connection on which HTTP is to be spoken.
 pub(super) struct Edge<I> {
-    io: I,
+    io: Take<I>,
     served: Served,
     greeting: Option<Greeting>,
     refusal: Option<Written>,
@@ -61,12 +64,12 @@ struct Lingering {
 
 // === impl Edge ===
 
-impl<I> Edge<I> {
+impl<I: AsyncRead> Edge<I> {
     /// `io`, whose first bytes are to come within `limit`.
     pub(super) fn new(io: I, limit: Duration, served: Served) -> Self {
         let limit = Box::pin(sleep(limit));
         Self {
-            io,
+            io: io.take(0),
             served,
             greeting: Some(Greeting { seen: 0, limit }),
             refusal: None,
@@ -84,12 +87,12 @@ impl<I> Edge<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> Edge<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> Edge<I> {
     fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(refusal) = &mut self.refusal
             && let Some(rest @ [_, ..]) = refusal.bytes.get(refusal.done..)
         {
-            refusal.done += ready!(Pin::new(&mut self.io).poll_write(cx, rest))?;
+            refusal.done += ready!(Pin::new(self.io.get_mut()).poll_write(cx, rest))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -105,7 +108,7 @@ impl<I: AsyncRead + Unpin> Edge<I> {
         let mut scratch = [0; 4 << 10];
         while lingering.left > 0 && lingering.limit.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
+            match ready!(Pin::new(self.io.get_mut()).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => {
                     lingering.left = lingering.left.saturating_sub(buf.filled().len());
                 }
@@ -123,6 +126,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Edge<I> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
+        self.io.set_limit(READ);
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if let Some(greeting) = &mut self.greeting {
             let came = buf.filled().get(before..).unwrap_or_default();
@@ -147,7 +151,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
             ready!(self.poll_refuse(cx))?;
             return Poll::Ready(Ok(buf.len()));
         }
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        Pin::new(self.io.get_mut()).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -161,20 +165,20 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
             ready!(self.poll_refuse(cx))?;
             return Poll::Ready(Ok(first.len()));
         }
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        Pin::new(self.io.get_mut()).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.io.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        Pin::new(self.io.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
-            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            ready!(Pin::new(self.io.get_mut()).poll_shutdown(cx))?;
         }
         if self.refusal.is_some() {
             ready!(self.poll_linger(cx));
@@ -260,7 +264,7 @@ mod tests {
         time::{Instant, timeout},
     };
 
-    use super::{Edge, LINGER, Served, refusal};
+    use super::{Edge, LINGER, READ, Served, refusal};
 
     const LIMIT: Duration = Duration::from_secs(32);
     const ITS_OWN: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
@@ -344,6 +348,23 @@ mod tests {
             let waits = timeout(LIMIT * 2, edge.read(&mut buf)).await;
             assert!(waits.is_err(), "HTTP has limits of its own");
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_at_once_is_read_in_pieces() {
+        let (mut caller, server) = duplex(1 << 20);
+        let mut edge = Edge::new(server, LIMIT, Served::default());
+        let sent = vec![7; 100_000];
+        caller.write_all(&sent).await.expect("sent");
+        drop(caller);
+        let mut buf = vec![0; 1 << 20];
+        let (mut sizes, mut read) = (Vec::new(), 0);
+        while let Ok(size @ 1..) = edge.read(&mut buf).await {
+            sizes.push(size as u64);
+            read += size;
+        }
+        assert_eq!(read, sent.len());
+        assert!(sizes.iter().all(|size| *size <= READ), "{sizes:?}");
     }
 
     #[tokio::test(start_paused = true)]
