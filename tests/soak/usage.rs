@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 /// most.
 const SETTLES: Duration = Duration::from_secs(240);
 const LOOK: Duration = Duration::from_secs(10);
-/// By how much memory differs from one moment to another under the same load.
+/// By how much memory differs from one moment to another, all else the same.
 const NOISE_KIB: u64 = 8 << 10;
 
 /// At one moment.
@@ -43,7 +43,7 @@ impl Usage {
         })
     }
 
-    /// Once nobody asks any more: as soon as descriptors and tasks are as few as in `before`, or
+    /// Once nobody asks any more: as soon as there is as little in hand as in `before`, or
     /// when that will not be.
     ///
     /// # Errors
@@ -59,16 +59,17 @@ impl Usage {
         }
     }
 
-    /// What is more than it was `before`. Memory is none of it: what was given back stays with a
-    /// process that rests.
+    /// What is more than it was `before`; of memory, by more than what differs anyway.
     pub(crate) fn more_than(self, before: Self) -> Vec<String> {
         let counts = [
             ("descriptors", self.descriptors, before.descriptors),
             ("tasks", self.tasks, before.tasks),
         ];
         let more = counts.into_iter().filter(|(_, now, before)| now > before);
-        more.map(|(what, now, before)| format!("{what}: {now}, were {before}"))
-            .collect()
+        let more = more.map(|(what, now, before)| format!("{what}: {now}, were {before}"));
+        let (now, was) = (self.rss_kib, before.rss_kib);
+        let memory = (now > was + NOISE_KIB).then(|| format!("memory: {now} KiB, was {was}"));
+        more.chain(memory).collect()
     }
 }
 
