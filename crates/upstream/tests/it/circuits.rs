@@ -9,9 +9,10 @@ use fleetgate_stack::Body;
 use fleetgate_testkit::{Answer, FakeMember, Received};
 use futures::future::join_all;
 use http::{Response, StatusCode};
+use http_body_util::BodyExt;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -113,7 +114,7 @@ async fn black_hole() -> (TcpListener, Vec<TcpStream>) {
     let address = listener.local_addr().expect("an address");
     let mut queued = Vec::new();
     let moment = Duration::from_millis(200);
-    while let Ok(stream) = tokio::time::timeout(moment, TcpStream::connect(address)).await {
+    while let Ok(stream) = timeout(moment, TcpStream::connect(address)).await {
         queued.push(stream.expect("queued"));
         assert!(queued.len() < 16, "the queue does not fill");
     }
@@ -269,7 +270,7 @@ async fn a_member_that_is_slow_or_fails_by_itself_is_not_given_up() {
     };
     let member = FakeMember::tls(&pki.leaf).start(script).await;
     let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
-    let slow = tokio::time::timeout(PATIENCE, setup.get("/slow", Class::LongRunning));
+    let slow = timeout(PATIENCE, setup.get("/slow", Class::LongRunning));
     let looked = async {
         // One connection for the request, and then one just to see.
         eventually("a look", || member.counts().handshakes >= 2).await;
@@ -292,7 +293,11 @@ async fn what_breaks_off_in_an_answer_says_nothing_of_connections() {
     let member = FakeMember::tls(&pki.leaf).start(cut).await;
     let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
     for _ in 0..10 {
-        setup.get("/", Class::Short).await.expect("a head");
+        for class in [Class::Short, Class::LongRunning, Class::Upgrade] {
+            let answer = setup.get("/", class).await.expect("a head");
+            let body = timeout(PATIENCE, answer.into_body().collect()).await;
+            body.expect("in time").expect_err("it breaks off");
+        }
     }
     assert_eq!(setup.metric(OPENED), 0);
 }

@@ -294,6 +294,22 @@ async fn a_length_that_lies_deceives_nobody() {
             &format!("request {n}"),
         );
     }
+    // What is too long for what there is, is a part.
+    let less = LENGTH.replace("15", "16");
+    let member = RawServer::tcp(move |_, mut stream| {
+        let less = less.clone();
+        async move {
+            read_request(&mut stream).await;
+            stream.write_all(less.as_bytes()).await.unwrap_or_default();
+            end(stream, Ends::InOrder).await;
+        }
+    });
+    let member = member.await;
+    let world = World::start(&format!("http://{}", member.address)).await;
+    for version in VERSIONS {
+        let seen = world.get(version, "/x").await;
+        check(seen.as_ref(), false, "one byte too few");
+    }
     // Two lengths are none.
     for lengths in [
         "Content-Length: 15\r\nContent-Length: 7",
