@@ -163,20 +163,23 @@ async fn events_are_messages_until_the_watch_ends() {
 #[tokio::test]
 async fn what_is_refused_is_refused_before_anything_is_switched() {
     let fixture = Fixture::new().await;
-    let refused = open(
-        &fixture,
-        "/apis/cluster.karmada.io/v1alpha1/clusters?watch=1&resourceVersion=x",
-    )
-    .await;
-    assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let body = refused
-        .into_body()
-        .collect()
-        .await
-        .expect("a body")
-        .to_bytes();
-    let status: Value = serde_json::from_slice(&body).expect("a Status");
-    assert_eq!(status["kind"], "Status");
+    for (target, code) in [
+        // By the one who reads the options, and by the one who watches.
+        (
+            "/apis/cluster.karmada.io/v1alpha1/clusters?watch=1&resourceVersion=x",
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ),
+        (
+            "/apis/cluster.karmada.io/v1alpha1/clusters?watch=1&fieldSelector=nope%3Dx",
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        let refused = open(&fixture, target).await;
+        assert_eq!(refused.status(), code, "{target}");
+        let body = refused.into_body().collect().await.expect("a body");
+        let status: Value = serde_json::from_slice(&body.to_bytes()).expect("a Status");
+        assert_eq!(status["kind"], "Status");
+    }
     let list = open(&fixture, CLUSTERS).await;
     assert_eq!(list.status(), StatusCode::OK, "no watch");
 }
