@@ -1,5 +1,6 @@
 //! Server-side apply: whatever is applied, by whomever and on top of whatever, an apply done twice is
-//! as one, and nobody owns what the object does not hold.
+//! as one, nobody owns what the object does not hold, what is changed by force is owned by nobody
+//! else, and what an applier no longer names and nobody else owns is gone.
 //!
 //! Whoever applies null, or what is empty, owns the field, and the object does not hold it, as in
 //! Kubernetes; of what comes after that, who owns what is not checked.
@@ -18,6 +19,9 @@ use fleetgate_apimachinery::{
 use serde_json::{Map, Value, json};
 
 use super::EXPECTED;
+
+/// What an applier sends who wants nothing any more.
+const BARE: &[u8] = b"{\"apiVersion\": \"cluster.karmada.io/v1alpha1\", \"kind\": \"Cluster\"}";
 
 /// Most writes of one input.
 const MAX_WRITES: usize = 8;
@@ -41,6 +45,11 @@ pub fn run(data: &[u8]) {
         has_zero |= holds_zero(body);
         if !has_zero {
             check_owned(&written);
+            match who {
+                b'a' | b'A' => check_applied("a", &live, &written),
+                b'b' | b'B' => check_applied("b", &live, &written),
+                _ => {}
+            }
         }
         live = written;
     }
@@ -49,14 +58,12 @@ pub fn run(data: &[u8]) {
 /// Whether `body` says of a field what an object says by leaving it out.
 fn holds_zero(body: &[u8]) -> bool {
     fn is_in(value: &Value) -> bool {
-        match value {
-            Value::Null => true,
-            Value::Bool(value) => !value,
-            Value::Number(number) => number.as_f64() == Some(0.0),
-            Value::String(text) => text.is_empty(),
-            Value::Array(items) => items.is_empty() || items.iter().any(is_in),
-            Value::Object(fields) => fields.is_empty() || fields.values().any(is_in),
-        }
+        is_zero(value)
+            || match value {
+                Value::Array(items) => items.iter().any(is_in),
+                Value::Object(fields) => fields.values().any(is_in),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+            }
     }
     decode_value(body, Input::Yaml).is_ok_and(|value| is_in(&value))
 }
@@ -131,9 +138,110 @@ fn with_entries(mut object: Value, entries: Value) -> Value {
     object
 }
 
-fn check_owned(object: &Value) {
+/// What holds once `name` has applied and made `written` of `live`.
+fn check_applied(name: &str, live: &Value, written: &Value) {
+    let (ours, others): (Vec<_>, Vec<_>) = entries(written)
+        .partition(|entry| entry["manager"] == name && entry["operation"] == "Apply");
+    let others: Vec<_> = others.iter().map(|entry| &entry["fieldsV1"]).collect();
+    let mut leaves = Vec::new();
+    for entry in &ours {
+        leaves_of(&entry["fieldsV1"], &mut Vec::new(), &mut leaves);
+    }
+    for leaf in &leaves {
+        let before = at(live, leaf);
+        if before.is_some() && before != at(written, leaf) {
+            let owner = others.iter().find(|fields| owned(fields, leaf).is_some());
+            assert!(
+                owner.is_none(),
+                "{leaf:?} was changed, and is {owner:?}'s too"
+            );
+        }
+    }
+    let bare = apply(name, true, BARE, written).expect("nothing is in the way");
+    for leaf in leaves {
+        // What has others' fields beside it is what they are told apart by.
+        let (_, above) = leaf.split_last().expect("a path has a part");
+        let is_key = above.last().is_some_and(|part| part.starts_with("k:"));
+        let needed = if is_key { above } else { &leaf };
+        let is_needed = others.iter().any(|fields| owned(fields, needed).is_some());
+        let left = at(&bare, &leaf).filter(|left| !is_zero(left));
+        assert!(is_needed || left.is_none(), "{leaf:?} is left: {left:?}");
+    }
+}
+
+fn entries(object: &Value) -> impl Iterator<Item = &Value> {
     let entries = object.pointer("/metadata/managedFields");
-    for entry in entries.and_then(Value::as_array).into_iter().flatten() {
+    entries.and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The paths within `fields`, which are in the form of `fieldsV1`, with nothing below them.
+fn leaves_of(fields: &Value, path: &mut Vec<String>, leaves: &mut Vec<Vec<String>>) {
+    for (name, fields) in fields.as_object().into_iter().flatten() {
+        if name == "." {
+            continue;
+        }
+        path.push(name.clone());
+        if fields.as_object().is_some_and(Map::is_empty) {
+            leaves.push(path.clone());
+        }
+        leaves_of(fields, path, leaves);
+        path.pop();
+    }
+}
+
+/// What of `fields` is at `path`, or owns all of what is there.
+fn owned<'f>(fields: &'f Value, path: &[String]) -> Option<&'f Value> {
+    path.iter().try_fold(fields, |fields, part| {
+        match fields.as_object().is_some_and(Map::is_empty) {
+            true => Some(fields),
+            false => fields.get(part),
+        }
+    })
+}
+
+/// What `value` holds at `path`.
+fn at<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
+    path.iter()
+        .try_fold(value, |value, part| child(value, part))
+}
+
+/// What `value` holds where `part` of a path leads.
+fn child<'v>(value: &'v Value, part: &str) -> Option<&'v Value> {
+    let (kind, name) = part.split_at_checked(2)?;
+    let of_item = || serde_json::from_str::<Value>(name).ok();
+    match kind {
+        "f:" => value.get(name),
+        "i:" => value.get(name.parse::<usize>().ok()?),
+        "v:" => {
+            let wanted = of_item()?;
+            value.as_array()?.iter().find(|item| **item == wanted)
+        }
+        "k:" => {
+            let keys = of_item()?;
+            let has_keys = |item: &&Value| {
+                let mut keys = keys.as_object().into_iter().flatten();
+                keys.all(|(name, key)| item.get(name) == Some(key))
+            };
+            value.as_array()?.iter().find(has_keys)
+        }
+        _ => None,
+    }
+}
+
+/// Whether an object says `value` by leaving it out.
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+fn check_owned(object: &Value) {
+    for entry in entries(object) {
         let holds = holds(object, &entry["fieldsV1"]);
         assert!(holds, "{} does not hold {entry}", without_entries(object));
     }
@@ -149,27 +257,5 @@ fn without_entries(object: &Value) -> Value {
 fn holds(value: &Value, fields: &Value) -> bool {
     let fields = fields.as_object().into_iter().flatten();
     let mut below = fields.filter(|(name, _)| *name != ".");
-    below.all(|(name, fields)| {
-        let (kind, name) = name.split_at_checked(2).unwrap_or_default();
-        let of_item = || serde_json::from_str::<Value>(name).unwrap_or_default();
-        let items = || value.as_array().map(Vec::as_slice).unwrap_or_default();
-        match kind {
-            "f:" => value.get(name).is_some_and(|value| holds(value, fields)),
-            "v:" => items().contains(&of_item()),
-            "i:" => name.parse().is_ok_and(|index: usize| index < items().len()),
-            "k:" => {
-                let keys = of_item();
-                let has_keys = |item: &&Value| {
-                    let keys = keys.as_object().into_iter().flatten();
-                    keys.into_iter()
-                        .all(|(name, key)| item.get(name) == Some(key))
-                };
-                items()
-                    .iter()
-                    .find(has_keys)
-                    .is_some_and(|item| holds(item, fields))
-            }
-            _ => false,
-        }
-    })
+    below.all(|(name, fields)| child(value, name).is_some_and(|value| holds(value, fields)))
 }
