@@ -287,15 +287,14 @@ fn negotiate_among(
         };
         Some((discovery, format))
     });
-    met.ok_or_else(|| {
-        if is_named(accept, &MEDIA_TYPES) {
-            return refuse(&MEDIA_TYPES);
-        }
-        NotAcceptable {
+    // As for objects, a type must be named in full, whatever its clause would take in.
+    if !is_named(accept, &MEDIA_TYPES) {
+        return Err(NotAcceptable {
             status: Status::no_representation(&MEDIA_TYPES),
             format: negotiate_status(accept, pretty),
-        }
-    })
+        });
+    }
+    met.ok_or_else(|| refuse(&MEDIA_TYPES))
 }
 
 /// How the body of a create or update is written.

@@ -217,7 +217,11 @@ fn discovery_is_aggregated_for_those_who_ask() {
         "application/json;g=x;v=y;as=Z,application/json",
         Discovery::Groups,
     );
-    assert!(negotiate_discovery("text/html", Pretty::No).is_err());
+    for accept in ["text/html", "application/*"] {
+        let refused = negotiate_discovery(accept, Pretty::No).expect_err(accept);
+        let message = &refused.status.message;
+        assert!(message.starts_with("406: Not Acceptable"), "{message}");
+    }
 }
 
 #[test]
