@@ -2,14 +2,14 @@
 
 mod bookmarks;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration, vec};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration, vec};
 
 use bytes::Bytes;
 use fleetgate_apimachinery::{json, status::Status, watch::INITIAL_EVENTS_END};
 use futures::{Stream, stream};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep_until},
 };
 
 use crate::{
@@ -90,8 +90,12 @@ struct Watcher<O> {
     from: i64,
     /// Everything up to this revision is in the queue or was sent.
     seen: i64,
+    /// Whether all that had happened when [`Self::head`] was last heard was looked at.
+    is_current: bool,
     deadline: Instant,
     bookmarks: Option<Bookmarks>,
+    /// When something is due without a change. Set anew only when that is another time.
+    due: Pin<Box<Sleep>>,
 }
 
 /// The events that `spec` asks for. Ends at its time, or after an error.
@@ -100,7 +104,9 @@ pub(crate) fn watch<O: Object>(
     names: &'static Names,
     spec: WatchSpec<O>,
 ) -> impl Stream<Item = WatchEvent<O>> + Send + use<O> {
-    stream::unfold(Watcher::new(cache, names, spec), |mut watcher| async move {
+    // Boxed, as it is moved for each event.
+    let watcher = Box::new(Watcher::new(cache, names, spec));
+    stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((event, watcher))
     })
@@ -155,6 +161,8 @@ impl<O: Object> Watcher<O> {
         } = spec;
         let now = Instant::now();
         let deadline = now + lasts;
+        let bookmarks = bookmarks.then(|| Bookmarks::new(now, deadline));
+        let due = bookmarks.as_ref().map_or(deadline, Bookmarks::next);
         let mut watcher = Self {
             head: cache.subscribe(),
             cache,
@@ -165,8 +173,10 @@ impl<O: Object> Watcher<O> {
             next: None,
             from: 0,
             seen: 0,
+            is_current: false,
             deadline,
-            bookmarks: bookmarks.then(|| Bookmarks::new(now, deadline)),
+            bookmarks,
+            due: Box::pin(sleep_until(deadline.min(due))),
         };
         watcher.start(start);
         watcher
@@ -234,46 +244,43 @@ impl<O: Object> Watcher<O> {
             if let Some(event) = self.queue.pop_front() {
                 return Some(event);
             }
-            self.head.mark_unchanged();
             let position = self.next?;
-            if self.look(position) {
+            if !self.is_current {
+                self.look(position);
                 continue;
             }
-            let bookmark = self
-                .bookmarks
-                .as_ref()
-                .map_or(self.deadline, Bookmarks::next);
             tokio::select! {
                 biased;
-                () = sleep_until(self.deadline) => return None,
-                () = sleep_until(bookmark) => {
-                    if let Some(bookmarks) = &mut self.bookmarks {
-                        bookmarks.sent(Instant::now());
-                    }
-                    return Some(self.bookmark(O::default()));
-                }
+                () = &mut self.due => return self.due_bookmark(),
                 changed = self.head.changed() => changed.ok()?,
             }
+            self.is_current = false;
         }
     }
 
-    /// Takes the changes from `position` on into the queue. Whether there were any.
-    fn look(&mut self, position: u64) -> bool {
+    /// The bookmark that is due; none at the deadline.
+    fn due_bookmark(&mut self) -> Option<WatchEvent<O>> {
+        let now = Instant::now();
+        let bookmarks = self.bookmarks.as_mut().filter(|_| now < self.deadline)?;
+        bookmarks.sent(now);
+        self.due.as_mut().reset(bookmarks.next().min(self.deadline));
+        Some(self.bookmark(O::default()))
+    }
+
+    /// Takes the changes from `position` on into the queue.
+    fn look(&mut self, position: u64) {
         match self.cache.changes_from(position, MAX_BATCH) {
-            Err(too_old) => {
-                self.end_too_old(self.seen, too_old.oldest);
-                true
-            }
+            Err(too_old) => self.end_too_old(self.seen, too_old.oldest),
             Ok(found) => {
+                self.is_current = found.changes.len() < MAX_BATCH;
                 self.next = Some(found.next);
                 self.seen = self.seen.max(found.revision);
                 let news = found
                     .changes
                     .iter()
                     .filter(|change| change.revision > self.from);
-                let events: Vec<_> = news.filter_map(|change| self.event(change)).collect();
-                self.queue.extend(events);
-                !found.changes.is_empty()
+                let events = news.filter_map(|change| self.event(change));
+                self.queue = events.collect();
             }
         }
     }

@@ -12,7 +12,7 @@ use fleetgate_apimachinery::{
 use futures::{Stream, StreamExt, stream::BoxStream};
 use tokio::time::Instant;
 
-use super::{Start, WatchEvent, WatchSpec};
+use super::{MAX_BATCH, Start, WatchEvent, WatchSpec};
 use crate::{
     CLUSTERS, Change, Part, Stored,
     cache::{Cache, MAX_CHANGE_BYTES, Update},
@@ -103,6 +103,19 @@ async fn a_watch_starts_with_what_is_there_and_goes_on() {
         ready(&mut events).await,
         ["ADDED c", "MODIFIED a", "DELETED b"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_is_looked_at_in_one_go_is_told_without_another_change() {
+    let fixture = Fixture::new().await;
+    let mut events = watch(&fixture, &lasting(600)).await;
+    assert_eq!(ready(&mut events).await, [""; 0]);
+    let names: Vec<_> = (0..=2 * MAX_BATCH).map(|n| format!("c{n}")).collect();
+    for name in &names {
+        fixture.create(name).await;
+    }
+    let expected = names.iter().map(|name| format!("ADDED {name}"));
+    assert!(ready(&mut events).await.into_iter().eq(expected));
 }
 
 #[tokio::test(start_paused = true)]
