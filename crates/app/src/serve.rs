@@ -6,7 +6,7 @@ use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, tim
 
 use fleetgate_model::{PeerAddress, PeerCertificates};
 use fleetgate_proxy::{MAX_FIELDS, MAX_HEAD};
-use fleetgate_stack::Body;
+use fleetgate_stack::{Body, Corked, Turns};
 use futures::{
     FutureExt,
     future::{BoxFuture, join},
@@ -175,8 +175,13 @@ where
             let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
             let stream = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             let certificates = certificates(&stream);
-            self.http(stream, PeerAddress(peer), certificates, watcher)
-                .await
+            let turns = Turns::default();
+            let io = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Corked::new(stream, turns.clone()),
+                _ => Corked::open(stream),
+            };
+            let http = self.http(io, PeerAddress(peer), certificates, watcher);
+            turns.of(http).await
         };
         let ended: Result<(), Box<dyn Error + Send + Sync>> = ended.await;
         if let Err(error) = ended {

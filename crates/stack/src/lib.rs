@@ -4,6 +4,7 @@
 mod body;
 mod breaker;
 mod bulkhead;
+mod cork;
 mod guard;
 mod list;
 mod new_service;
@@ -15,6 +16,7 @@ mod whole;
 pub use body::{Body, BoxError};
 pub use breaker::{Admission, Breaker, BreakerPolicy, Trial};
 pub use bulkhead::{Bulkhead, BulkheadLimits, Full, Place};
+pub use cork::{Corked, Counted, Turns};
 pub use guard::GuardedBody;
 pub use list::list_elements;
 pub use new_service::NewService;

@@ -1,5 +1,6 @@
 //! The server as callers and members meet it: bytes in, bytes out, the whole stack between.
 
+mod batches;
 mod callers;
 mod faults;
 mod heads;

@@ -4,7 +4,7 @@ mod h1_caller;
 mod raw_http2;
 mod recording;
 
-use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::{
@@ -28,7 +28,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -37,7 +37,7 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tower::{ServiceBuilder, service_fn};
+use tower::{Service, ServiceBuilder, service_fn};
 
 pub(super) use h1_caller::{End, Http1, Seen};
 pub(super) use raw_http2::{END, GOAWAY, HEADERS, RST_STREAM, RawHttp2, frame, get_block};
@@ -85,6 +85,21 @@ impl World {
 
     /// The same with other time limits.
     pub(super) async fn limited(endpoint: &str, limits: Limits) -> Self {
+        let tasks = Tasks::default();
+        let stack = stack(endpoint, limits, &tasks);
+        Self::serving(stack, tasks).await
+    }
+
+    /// A server of `service`, which runs `tasks` beside it.
+    pub(super) async fn serving<S>(service: S, tasks: Tasks) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+    {
         let ca = Ca::new("server");
         let leaf = ca.sign(&certs::server(&["127.0.0.1"]));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
@@ -95,15 +110,11 @@ impl World {
             max_streams: 250,
             grace: Duration::ZERO,
         };
-        let (stop, tasks, connections) = (
-            CancellationToken::new(),
-            Tasks::default(),
-            TaskTracker::new(),
-        );
-        let (stopped, stack) = (stop.clone(), stack(endpoint, limits, &tasks));
+        let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
+        let stopped = stop.clone();
         connections.spawn(async move {
             let upgrades = std::future::pending();
-            server.run(stack, stopped, upgrades).await;
+            server.run(service, stopped, upgrades).await;
         });
         Self {
             address,
@@ -116,6 +127,18 @@ impl World {
 
     /// A connection on which `protocol` was agreed upon.
     pub(super) async fn tls(&self, protocol: &str) -> TlsStream<TcpStream> {
+        self.tls_over(self.tcp().await, protocol).await
+    }
+
+    pub(super) async fn tcp(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("listens")
+    }
+
+    /// A connection over `io` on which `protocol` was agreed upon.
+    pub(super) async fn tls_over<I>(&self, io: I, protocol: &str) -> TlsStream<I>
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_slice(self.ca.pem().as_bytes()).expect("PEM");
         roots.add(ca).expect("a CA");
@@ -125,10 +148,9 @@ impl World {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let tcp = TcpStream::connect(self.address).await.expect("listens");
         let name = ServerName::from(self.address.ip());
         let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(name, tcp).await.expect("TLS")
+        connector.connect(name, io).await.expect("TLS")
     }
 
     /// A caller of HTTP/1.1.
@@ -138,8 +160,16 @@ impl World {
 
     /// A caller of HTTP/2.
     pub(super) async fn http2(&self) -> Http2 {
+        self.http2_over(self.tcp().await).await
+    }
+
+    /// A caller of HTTP/2 whose bytes go over `io`.
+    pub(super) async fn http2_over<I>(&self, io: I) -> Http2
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let builder = h2::client::Builder::new();
-        let handshake = builder.handshake(self.tls("h2").await).await;
+        let handshake = builder.handshake(self.tls_over(io, "h2").await).await;
         let (sender, driver) = handshake.expect("HTTP/2");
         self.connections
             .spawn(async move { driver.await.unwrap_or_default() });
@@ -250,12 +280,8 @@ fn stack(
     endpoint: &str,
     limits: Limits,
     tasks: &Tasks,
-) -> impl tower::Service<
-    Request<Body>,
-    Response = Response<Body>,
-    Error = std::convert::Infallible,
-    Future: Send,
-> + Clone
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
 + Send
 + Sync
 + 'static {
