@@ -14,9 +14,10 @@ use std::{
 use fleetgate_apimachinery::{json, status::Status};
 use fleetgate_model::{Reason, Refusal};
 use fleetgate_proxy::HEAD_TOO_LARGE;
+use fleetgate_stack::InPieces;
 use http::StatusCode;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Duration, Sleep, sleep},
 };
 
@@ -27,13 +28,10 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// unread bytes is reset, and the refusal with it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
-/// Bytes that one read gives at most, a TLS record: what a request's body is passed on in. hyper keeps
-/// sixteen such pieces for a member that does not take them.
-const READ: u64 = 16 << 10;
 
 /// A connection on which HTTP is to be spoken.
 pub(super) struct Edge<I> {
-    io: Take<I>,
+    io: InPieces<I>,
     served: Served,
     greeting: Option<Greeting>,
     refusal: Option<Written>,
@@ -69,7 +67,7 @@ impl<I: AsyncRead> Edge<I> {
     pub(super) fn new(io: I, limit: Duration, served: Served) -> Self {
         let limit = Box::pin(sleep(limit));
         Self {
-            io: io.take(0),
+            io: InPieces::new(io),
             served,
             greeting: Some(Greeting { seen: 0, limit }),
             refusal: None,
@@ -92,7 +90,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Edge<I> {
         while let Some(refusal) = &mut self.refusal
             && let Some(rest @ [_, ..]) = refusal.bytes.get(refusal.done..)
         {
-            refusal.done += ready!(Pin::new(self.io.get_mut()).poll_write(cx, rest))?;
+            refusal.done += ready!(Pin::new(&mut self.io).poll_write(cx, rest))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -108,7 +106,7 @@ impl<I: AsyncRead + Unpin> Edge<I> {
         let mut scratch = [0; 4 << 10];
         while lingering.left > 0 && lingering.limit.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(self.io.get_mut()).poll_read(cx, &mut buf)) {
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => {
                     lingering.left = lingering.left.saturating_sub(buf.filled().len());
                 }
@@ -126,7 +124,6 @@ impl<I: AsyncRead + Unpin> AsyncRead for Edge<I> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        self.io.set_limit(READ);
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if let Some(greeting) = &mut self.greeting {
             let came = buf.filled().get(before..).unwrap_or_default();
@@ -151,7 +148,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
             ready!(self.poll_refuse(cx))?;
             return Poll::Ready(Ok(buf.len()));
         }
-        Pin::new(self.io.get_mut()).poll_write(cx, buf)
+        Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -165,20 +162,20 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
             ready!(self.poll_refuse(cx))?;
             return Poll::Ready(Ok(first.len()));
         }
-        Pin::new(self.io.get_mut()).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.get_ref().is_write_vectored()
+        self.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.io.get_mut()).poll_flush(cx)
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
-            ready!(Pin::new(self.io.get_mut()).poll_shutdown(cx))?;
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
         }
         if self.refusal.is_some() {
             ready!(self.poll_linger(cx));
@@ -264,7 +261,7 @@ mod tests {
         time::{Instant, timeout},
     };
 
-    use super::{Edge, LINGER, READ, Served, refusal};
+    use super::{Edge, LINGER, Served, refusal};
 
     const LIMIT: Duration = Duration::from_secs(32);
     const ITS_OWN: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
@@ -354,17 +351,9 @@ mod tests {
     async fn what_comes_at_once_is_read_in_pieces() {
         let (mut caller, server) = duplex(1 << 20);
         let mut edge = Edge::new(server, LIMIT, Served::default());
-        let sent = vec![7; 100_000];
-        caller.write_all(&sent).await.expect("sent");
-        drop(caller);
-        let mut buf = vec![0; 1 << 20];
-        let (mut sizes, mut read) = (Vec::new(), 0);
-        while let Ok(size @ 1..) = edge.read(&mut buf).await {
-            sizes.push(size as u64);
-            read += size;
-        }
-        assert_eq!(read, sent.len());
-        assert!(sizes.iter().all(|size| *size <= READ), "{sizes:?}");
+        caller.write_all(&[7; 100_000]).await.expect("sent");
+        let read = edge.read(&mut vec![0; 1 << 20]).await.expect("a piece");
+        assert_eq!(read, 16 << 10);
     }
 
     #[tokio::test(start_paused = true)]

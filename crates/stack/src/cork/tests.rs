@@ -1,3 +1,5 @@
+//! What goes out when, and in which order.
+
 use std::{
     future::poll_fn,
     io::{self, IoSlice},
