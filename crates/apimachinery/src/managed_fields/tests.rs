@@ -6,7 +6,7 @@ mod recorded;
 
 use serde_json::{Value, json};
 
-use super::{FieldManager, manager_name};
+use super::{FieldManager, FieldSet, manager_name};
 use crate::{
     definition::{Definition, Field, List, OBJECT_META, Type},
     meta::{ManagedFieldsEntry, Time},
@@ -307,4 +307,12 @@ fn a_manager_without_a_name_is_called_after_its_program() {
     assert_eq!(manager_name("", "a\u{7}b"), "ab");
     assert_eq!(manager_name("", "/x"), "unknown");
     assert_eq!(manager_name("", &"é".repeat(100)).len(), 128);
+}
+
+#[test]
+fn a_number_that_is_no_integer_is_read_as_it_was_written() {
+    let fields =
+        json!({"f:spec": {"v:73770000000000000000000000099199900000000000000000000000000000": {}}});
+    let set = FieldSet::from_value(&fields).expect("fields");
+    assert_eq!(FieldSet::from_value(&set.to_value()), Some(set));
 }
