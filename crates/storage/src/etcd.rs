@@ -17,6 +17,8 @@ mod config;
 mod connect;
 mod failure;
 mod outcome;
+mod read;
+mod together;
 mod watch;
 mod wire;
 
@@ -25,8 +27,11 @@ use std::{sync::Arc, time::Duration};
 use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
 use tokio::sync::Notify;
 
-use self::{client::Client, connect::Endpoint, watch::Progress};
+use self::{
+    client::Client, connect::Endpoint, read::SharedStates, together::Together, watch::Progress,
+};
 use crate::{Range, RangeResult, Store, StoreError, WatchBatch, Write, WriteResult};
+use bytes::Bytes;
 
 pub use config::{EtcdConfig, EtcdConfigError, EtcdIdentity, EtcdTls};
 
@@ -34,6 +39,8 @@ pub use config::{EtcdConfig, EtcdConfigError, EtcdIdentity, EtcdTls};
 #[derive(Debug)]
 pub struct EtcdStore {
     client: Arc<Client>,
+    /// Reads of single keys.
+    keys: Together<Bytes, SharedStates>,
     progress_interval: Duration,
     /// Has all watches ask for progress.
     progress: Arc<Notify>,
@@ -63,27 +70,9 @@ impl EtcdStore {
         let endpoints = endpoints.collect::<Result<_, _>>()?;
         Ok(Self {
             client: Client::new(endpoints, *request_timeout),
+            keys: Together::new(),
             progress_interval: (*progress_interval).min(EtcdConfig::PROGRESS_INTERVAL),
             progress: Arc::default(),
-        })
-    }
-
-    async fn read(&self, request: &Range) -> Result<RangeResult, StoreError> {
-        let called = self.client.range(wire::range_request(request)).await;
-        let at = request.at.filter(|at| *at > 0);
-        let response = called
-            .map_err(|error| error.of_read(at.unwrap_or(0)))?
-            .message;
-        let now = response.header.unwrap_or_default().revision;
-        Ok(RangeResult {
-            items: response
-                .kvs
-                .into_iter()
-                .filter_map(wire::key_value)
-                .collect(),
-            revision: at.unwrap_or(now),
-            count: usize::try_from(response.count).unwrap_or(0),
-            more: response.more,
         })
     }
 }

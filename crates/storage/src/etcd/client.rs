@@ -173,11 +173,7 @@ impl Client {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
-        let mut none = NoAnswer {
-            after: self.timeout,
-            doubtful: false,
-            last: None,
-        };
+        let mut none = NoAnswer::within(self.timeout);
         let mut backoff = self.backoff();
         loop {
             let attempt = self.attempt();

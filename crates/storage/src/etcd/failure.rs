@@ -21,7 +21,7 @@ pub(super) enum Failure {
 }
 
 /// An answer that is not a result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Answer {
     Compacted,
     FutureRevision,
@@ -30,7 +30,7 @@ pub(super) enum Answer {
 }
 
 /// No endpoint gave an answer in time.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("no answer from any etcd endpoint within {}s", after.as_secs_f64())]
 pub(super) struct NoAnswer {
     pub(super) after: Duration,
@@ -42,7 +42,7 @@ pub(super) struct NoAnswer {
 }
 
 /// Why an attempt failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the etcd endpoint {address} failed")]
 pub(super) struct Reason {
     pub(super) address: String,
@@ -51,10 +51,23 @@ pub(super) struct Reason {
 }
 
 /// Why a call has no result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum CallError {
     Answer(Answer),
     NoAnswer(NoAnswer),
+}
+
+// === impl NoAnswer ===
+
+impl NoAnswer {
+    /// For a call that has not begun.
+    pub(super) const fn within(patience: Duration) -> Self {
+        Self {
+            after: patience,
+            doubtful: false,
+            last: None,
+        }
+    }
 }
 
 // === impl Failure ===

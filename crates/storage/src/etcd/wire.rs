@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::{Event, EventKind, KeyValue, Keys, Range, ValueState, Write};
+use crate::{Event, EventKind, KeyValue, Keys, Range, RangeResult, ValueState, Write};
 
 use self::etcdserverpb::{
-    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
+    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest,
+    TxnResponse,
     compare::{CompareResult, CompareTarget, TargetUnion},
     request_op, response_op,
 };
@@ -103,35 +104,65 @@ pub(super) fn write_or_read(
         key: key.clone(),
         target_union: Some(target),
     };
-    let read = RangeRequest {
-        key,
-        ..RangeRequest::default()
-    };
-    let op = |request| {
-        vec![RequestOp {
-            request: Some(request),
-        }]
-    };
     TxnRequest {
         compare: vec![compare],
-        success: op(request),
-        failure: op(request_op::Request::RequestRange(read)),
+        success: vec![op(request)],
+        failure: vec![read_op(key)],
     }
 }
 
 /// What a transaction of [`write_or_read`] read instead of writing.
 pub(super) fn read_instead(response: TxnResponse) -> Option<mvccpb::KeyValue> {
-    response
-        .responses
-        .into_iter()
-        .find_map(|op| match op.response {
-            Some(response_op::Response::ResponseRange(range)) => range.kvs.into_iter().next(),
-            Some(
-                response_op::Response::ResponsePut(_)
-                | response_op::Response::ResponseDeleteRange(_),
-            )
-            | None => None,
-        })
+    ranges(response).find_map(|range| range.kvs.into_iter().next())
+}
+
+/// Reads one key.
+pub(super) fn read_key(key: Bytes) -> RangeRequest {
+    RangeRequest {
+        key,
+        ..RangeRequest::default()
+    }
+}
+
+/// Reads some keys at once.
+pub(super) fn read_keys(keys: Vec<Bytes>) -> TxnRequest {
+    TxnRequest {
+        compare: Vec::new(),
+        success: keys.into_iter().map(read_op).collect(),
+        failure: Vec::new(),
+    }
+}
+
+fn read_op(key: Bytes) -> RequestOp {
+    op(request_op::Request::RequestRange(read_key(key)))
+}
+
+const fn op(request: request_op::Request) -> RequestOp {
+    RequestOp {
+        request: Some(request),
+    }
+}
+
+/// What a transaction read, in the order in which it was asked for.
+pub(super) fn ranges(response: TxnResponse) -> impl Iterator<Item = RangeResponse> {
+    let responses = response.responses.into_iter();
+    responses.filter_map(|op| match op.response {
+        Some(response_op::Response::ResponseRange(range)) => Some(range),
+        Some(
+            response_op::Response::ResponsePut(_) | response_op::Response::ResponseDeleteRange(_),
+        )
+        | None => None,
+    })
+}
+
+/// What was read at `revision`.
+pub(super) fn range_result(response: RangeResponse, revision: i64) -> RangeResult {
+    RangeResult {
+        items: response.kvs.into_iter().filter_map(key_value).collect(),
+        revision,
+        count: usize::try_from(response.count).unwrap_or(0),
+        more: response.more,
+    }
 }
 
 /// `None` for a key that is not UTF-8: it cannot be one of ours.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fleetgate_storage::{Range, StoreError, Write};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join, join_all};
 
 use super::{Shared, committed, create, delete, get, in_time, pairs, range, update};
 
@@ -43,6 +43,29 @@ pub(super) async fn by_key_and_prefix(store: &Shared) {
     let none = names(store, prefix, Range::key("/read/dir/")).await;
     assert!(none.is_empty(), "{none:?}");
     assert!(range(store, Range::prefix("")).await.count >= 8);
+}
+
+/// Many who each write a key and read it again, and one that is not there.
+pub(super) async fn one_s_own_writes_among_many(store: &Shared) {
+    let one = async |n: usize| {
+        let (key, missing) = (format!("/own/{n}"), format!("/own/{n}/missing"));
+        let mut revision = create(store, &key, "0").await;
+        for round in 1..10 {
+            let value = format!("{n} {round}");
+            revision = update(store, &key, &value, revision).await;
+            let (found, none) = join(
+                range(store, Range::key(&key)),
+                range(store, Range::key(&missing)),
+            )
+            .await;
+            assert_eq!(pairs(&found.items), [(key.clone(), value)]);
+            assert_eq!(found.items[0].mod_revision, revision);
+            assert_eq!((found.count, found.more), (1, false));
+            assert_eq!((none.items, none.count), (vec![], 0));
+            assert!(found.revision >= revision && none.revision >= revision);
+        }
+    };
+    join_all((0..100).map(one)).await;
 }
 
 pub(super) async fn in_pages(store: &Shared) {
