@@ -57,6 +57,26 @@ pub struct Wanted<'a> {
     pub may_create: MayCreate<'a>,
 }
 
+// === impl ApplyError ===
+
+impl ApplyError {
+    const fn merged(status: Status) -> Self {
+        Self {
+            status,
+            reached: Reached::Merged,
+        }
+    }
+}
+
+impl From<Status> for ApplyError {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            reached: Reached::Nothing,
+        }
+    }
+}
+
 // === impl Wanted ===
 
 impl fmt::Debug for Wanted<'_> {
@@ -84,42 +104,24 @@ impl<S: Strategy> Registry<S> {
         part: Part,
         wanted: &Wanted<'_>,
     ) -> Result<Outcome<S::Object>, ApplyError> {
-        let mut reached = Reached::Nothing;
-        self.try_apply(name, part, wanted, &mut reached)
-            .await
-            .map_err(|status| ApplyError { status, reached })
-    }
-
-    async fn try_apply(
-        &self,
-        name: &str,
-        part: Part,
-        wanted: &Wanted<'_>,
-        reached: &mut Reached,
-    ) -> Result<Outcome<S::Object>, Status> {
-        let dry_run = wanted.options.write.dry_run;
         for _ in 0..MAX_ATTEMPTS {
             let Some(current) = self.find_latest(name).await? else {
                 if part == Part::Status {
-                    return Err(self.not_found(name));
+                    return Err(self.not_found(name).into());
                 }
-                let object = self.applied_anew(name, wanted, reached)?;
-                match self.create_applied(object, wanted).await {
-                    Err(status) if status.reason == "AlreadyExists" => continue,
+                match self.create_applied(name, wanted).await {
+                    Err(error) if error.status.reason == "AlreadyExists" => continue,
                     created => return created.map(Outcome::Created),
                 }
             };
             let object = self.applied(part, current.object(), wanted)?;
-            *reached = Reached::Merged;
-            self.check_identity(name, object.metadata(), current.object().metadata())?;
-            let next = self.settle(part, object, &current)?;
-            match self.update_once(&current, next, dry_run).await? {
-                Ok(done) => return Ok(Outcome::Updated(done)),
-                Err(_newer) => {}
+            let written = self.update_merged(part, object, &current, wanted).await;
+            if let Some(done) = written.map_err(ApplyError::merged)? {
+                return Ok(Outcome::Updated(done));
             }
         }
         let resource = self.strategy.names().group_resource();
-        Err(Status::modified(resource, name))
+        Err(ApplyError::merged(Status::modified(resource, name)))
     }
 
     /// What comes of `live`.
@@ -153,39 +155,55 @@ impl<S: Strategy> Registry<S> {
         Ok(object)
     }
 
-    /// The object called `name` that is `wanted`, alone.
-    fn applied_anew(
+    /// Writes what `current` becomes, unless something newer is there.
+    async fn update_merged(
+        &self,
+        part: Part,
+        object: S::Object,
+        current: &Arc<Stored<S::Object>>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Arc<Stored<S::Object>>>, Status> {
+        let known = current.object().metadata();
+        self.check_identity(current.name(), object.metadata(), known)?;
+        let next = self.settle(part, object, current)?;
+        let dry_run = wanted.options.write.dry_run;
+        Ok(self.update_once(current, next, dry_run).await?.ok())
+    }
+
+    /// Creates the object called `name` that is `wanted`, alone.
+    async fn create_applied(
         &self,
         name: &str,
         wanted: &Wanted<'_>,
-        reached: &mut Reached,
-    ) -> Result<S::Object, Status> {
+    ) -> Result<Arc<Stored<S::Object>>, ApplyError> {
         let names = self.strategy.names();
         let mut empty = S::Object::default();
         empty.set_type(names.kind, names.api_version);
         let object = self.applied(Part::Main, &empty, wanted)?;
-        *reached = Reached::Merged;
-        let metadata = object.metadata();
+        let created = self.create_merged(name, object, wanted).await;
+        created.map_err(ApplyError::merged)
+    }
+
+    async fn create_merged(
+        &self,
+        name: &str,
+        mut object: S::Object,
+        wanted: &Wanted<'_>,
+    ) -> Result<Arc<Stored<S::Object>>, Status> {
+        let metadata = object.metadata_mut();
         if !metadata.uid.is_empty() {
             let uid = &metadata.uid;
             let why = format!(
                 "uid mismatch: the provided object specified uid {uid}, and no existing object was \
                  found"
             );
-            return Err(Status::conflict(names.group_resource(), name, &why));
+            let resource = self.strategy.names().group_resource();
+            return Err(Status::conflict(resource, name, &why));
         }
         check_name(name, &metadata.name)?;
         version_number(&metadata.resource_version)?;
-        Ok(object)
-    }
-
-    async fn create_applied(
-        &self,
-        mut object: S::Object,
-        wanted: &Wanted<'_>,
-    ) -> Result<Arc<Stored<S::Object>>, Status> {
         let now = Time::now();
-        metadata::fill(object.metadata_mut(), now);
+        metadata::fill(metadata, now);
         let object = self.checked_new(object, now)?;
         (wanted.may_create)().await?;
         self.store_new(object, wanted.options.write.dry_run).await
