@@ -21,8 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Bytes that are held back at most: three TLS records, about what rustls takes in one go. More is
 /// written before anything is added.
 const LIMIT: usize = 48 << 10;
-/// What is larger is written by itself: to copy it would cost more than the system does.
-const SMALL: usize = 4 << 10;
+/// What is larger is written by itself: full frames (16 KiB) cost more to copy than that spares.
+const SMALL: usize = 12 << 10;
 /// Turns for which something is held back at most: one for what woke the task, one for those who
 /// stood in the queue behind it.
 const MAX_TURNS: usize = 2;
