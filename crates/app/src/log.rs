@@ -14,7 +14,12 @@ pub(crate) fn start(log: &Log) {
         4..6 => "debug",
         6.. => "trace",
     };
-    let others = if log.verbosity < 6 { "warn" } else { "debug" };
+    // What rustls warns of is what callers send, who could fill the log with it.
+    let others = if log.verbosity < 6 {
+        "warn,rustls=error"
+    } else {
+        "debug"
+    };
     let filter = EnvFilter::new(format!("{others},{}", own_crates(own)));
     let builder = fmt().with_writer(stderr).with_env_filter(filter);
     let started = if log.json {
