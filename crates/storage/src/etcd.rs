@@ -24,6 +24,7 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
 use tokio::sync::Notify;
 
@@ -31,7 +32,6 @@ use self::{
     client::Client, connect::Endpoint, read::SharedStates, together::Together, watch::Progress,
 };
 use crate::{Range, RangeResult, Store, StoreError, WatchBatch, Write, WriteResult};
-use bytes::Bytes;
 
 pub use config::{EtcdConfig, EtcdConfigError, EtcdIdentity, EtcdTls};
 
