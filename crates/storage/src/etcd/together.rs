@@ -54,7 +54,8 @@ impl<Q: Clone, A: Clone> Together<Q, A> {
     }
 
     /// The answer to some questions, and the place of `question` among them. They are asked by the
-    /// `call` of the first of those who came.
+    /// `call` of the first of those who came, so each of them has to be polled until it is answered,
+    /// or dropped.
     pub(super) async fn ask<F>(&self, question: Q, call: impl FnOnce(Vec<Q>) -> F) -> (usize, A)
     where
         F: Future<Output = A>,

@@ -30,7 +30,7 @@ pub(crate) async fn check_store_contract<S: Store>(
     changes::too_large_is_said(&store).await;
     changes::one_of_many_wins(&store).await;
     reading::by_key_and_prefix(&store).await;
-    reading::one_s_own_writes_among_many(&store).await;
+    reading::own_writes_among_many(&store).await;
     reading::in_pages(&store).await;
     reading::the_past(&store).await;
     reading::much_at_once(&store).await;

@@ -46,7 +46,7 @@ pub(super) async fn by_key_and_prefix(store: &Shared) {
 }
 
 /// Many who each write a key and read it again, and one that is not there.
-pub(super) async fn one_s_own_writes_among_many(store: &Shared) {
+pub(super) async fn own_writes_among_many(store: &Shared) {
     let one = async |n: usize| {
         let (key, missing) = (format!("/own/{n}"), format!("/own/{n}/missing"));
         let mut revision = create(store, &key, "0").await;
