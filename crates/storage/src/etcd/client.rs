@@ -121,13 +121,14 @@ impl Client {
         let Endpoint {
             address, failing, ..
         } = &self.endpoints[place];
-        if !failing.swap(true, order) {
-            tracing::warn!(endpoint = %address, error = %status, "etcd endpoint fails");
-        }
-        Reason {
+        let reason = Reason {
             address: address.clone(),
             status,
+        };
+        if failing.lock().replace(reason.clone()).is_none() {
+            tracing::warn!(endpoint = %address, error = %reason.status, "etcd endpoint fails");
         }
+        reason
     }
 
     /// Notes that an endpoint has answered.
@@ -135,8 +136,18 @@ impl Client {
         let Endpoint {
             address, failing, ..
         } = &self.endpoints[attempt.place];
-        if failing.swap(false, Ordering::Relaxed) {
+        if failing.lock().take().is_some() {
             tracing::info!(endpoint = %address, "etcd endpoint answers again");
+        }
+    }
+
+    /// Of a request whose time was over before a call of its own could tell.
+    pub(super) fn no_answer(&self) -> NoAnswer {
+        let count = self.endpoints.len();
+        let left = self.preferred.load(Ordering::Relaxed) + count - 1;
+        NoAnswer {
+            last: self.endpoints[left % count].failing.lock().clone(),
+            ..NoAnswer::within(self.timeout)
         }
     }
 

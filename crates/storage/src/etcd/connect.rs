@@ -1,10 +1,11 @@
 //! One way to one etcd server: TCP, TLS from files, HTTP/2 that notices a dead peer.
 
-use std::{error::Error, io, sync::atomic::AtomicBool, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use fleetgate_tls::client::server_name;
 use http::{Uri, uri};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use rustls::{ProtocolVersion, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -14,7 +15,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{self, Channel};
 
-use super::config::{EtcdConfigError, EtcdTls};
+use super::{
+    config::{EtcdConfigError, EtcdTls},
+    failure::Reason,
+};
 
 /// Connecting, TLS included, takes no longer, or fails.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,8 +42,8 @@ pub(super) struct Endpoint {
     /// As configured, for the log.
     pub(super) address: String,
     pub(super) channel: Channel,
-    /// Whether it failed last time, so that the log tells changes only.
-    pub(super) failing: AtomicBool,
+    /// How it failed, if it did last time.
+    pub(super) failing: Mutex<Option<Reason>>,
 }
 
 /// Where an endpoint is.
@@ -94,7 +98,7 @@ impl Endpoint {
         Ok(Self {
             address: address.to_owned(),
             channel,
-            failing: AtomicBool::new(false),
+            failing: Mutex::new(None),
         })
     }
 }

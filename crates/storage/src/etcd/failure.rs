@@ -60,7 +60,7 @@ pub(super) enum CallError {
 // === impl NoAnswer ===
 
 impl NoAnswer {
-    /// For a call that has not begun.
+    /// Before anything was heard.
     pub(super) const fn within(patience: Duration) -> Self {
         Self {
             after: patience,

@@ -8,7 +8,7 @@ use tokio::time;
 
 use super::{
     EtcdStore,
-    failure::{CallError, NoAnswer},
+    failure::CallError,
     wire::{self, etcdserverpb::RangeResponse},
 };
 use crate::{Keys, Range, RangeResult, StoreError};
@@ -54,10 +54,8 @@ impl EtcdStore {
         let asked = self
             .keys
             .ask(key, |keys| async { Arc::new(self.read_keys(keys).await) });
-        let patience = self.client.timeout();
-        let Ok((place, states)) = time::timeout(patience, asked).await else {
-            let none = NoAnswer::within(patience);
-            return Err(CallError::NoAnswer(none).of_read(0));
+        let Ok((place, states)) = time::timeout(self.client.timeout(), asked).await else {
+            return Err(CallError::NoAnswer(self.client.no_answer()).of_read(0));
         };
         let States { revision, keys } = states
             .as_ref()
