@@ -64,6 +64,12 @@ pub(crate) fn is_tls(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| error.is::<rustls::Error>())
 }
 
+/// Whether the other side speaks none of the protocols that it was offered (RFC 7301, section 3.2).
+pub(crate) fn is_no_common_protocol(error: &(dyn Error + 'static)) -> bool {
+    let refused = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+    causes(error).any(|error| error.downcast_ref() == Some(&refused))
+}
+
 /// `error` and its causes.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| cause(*error))
@@ -90,6 +96,9 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<&'static str> {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => return Some("no common version of TLS (annotation fleetgate.dev/tls-min-version)"),
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            return Some("no common application protocol");
+        }
         _ => return Some("the TLS handshake failed"),
     };
     Some(match certificate {

@@ -98,6 +98,8 @@ struct Pools {
     tasks: Tasks,
     /// The member was seen to speak no HTTP/2.
     http1_only: AtomicBool,
+    /// It was seen to speak no HTTP/1.1.
+    http2_only: AtomicBool,
 }
 
 // === impl Config ===
@@ -168,6 +170,7 @@ impl NewUpstream {
             tasks: tasks.clone(),
             endpoint,
             http1_only: AtomicBool::new(!is_https),
+            http2_only: AtomicBool::new(false),
             health,
             dialer,
         })
@@ -274,14 +277,18 @@ impl Pools {
         let _waiting = self.health.wait(&self.dialer, &self.tasks);
         let answer = match class {
             Class::Upgrade => self.upgrade(request).await,
-            Class::Short if !self.http1_only.load(Ordering::Relaxed) => {
-                self.send_short(request).await
-            }
+            Class::Short if self.speaks_both() => self.send_short(request).await,
             Class::LongRunning | Class::Short => self.send_shared(request).await,
         };
         if answer.is_ok() {
             self.health.heard();
         }
         answer
+    }
+
+    /// Whether the member may speak HTTP/1.1 as well as HTTP/2.
+    fn speaks_both(&self) -> bool {
+        let seen = [&self.http1_only, &self.http2_only];
+        !seen.into_iter().any(|only| only.load(Ordering::Relaxed))
     }
 }

@@ -13,7 +13,7 @@ use hyper::client::conn::{TrySendError, http2::SendRequest};
 
 use crate::{
     Pools,
-    detail::Told,
+    detail::{Told, is_no_common_protocol},
     dial::failed,
     http1::{Answer, Lease, Reuse},
     http2::{Stream, Taken},
@@ -51,7 +51,14 @@ impl Pools {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         for reuse in [Reuse::Allowed, Reuse::Refused] {
-            let Some(lease) = self.health.or_given_up(self.http1.try_take(reuse)).await? else {
+            let taken = self.health.or_given_up(self.http1.try_take(reuse)).await;
+            if let Err(error) = &taken
+                && is_no_common_protocol(error)
+            {
+                self.http2_only.store(true, Ordering::Relaxed);
+                break;
+            }
+            let Some(lease) = taken? else {
                 break;
             };
             match self.send_http1(lease, request).await {

@@ -26,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::support::{
-    Accepted, Pki, RawServer, Setup, assert_failed, assert_timed_out, chunk, request, text,
+    Accepted, Pki, RawServer, Setup, assert_failed, assert_timed_out, assert_untrusted, chunk,
+    request, text,
 };
 
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -132,6 +133,21 @@ async fn a_members_limit_of_streams_opens_further_connections() {
     let more = join_all((0..3).map(|_| setup.get("/watch", Class::LongRunning))).await;
     assert!(more.iter().all(Result::is_ok), "{more:?}");
     assert_eq!(member.accepted(), 4);
+}
+
+#[tokio::test]
+async fn a_member_without_http1_gets_short_requests_too() {
+    let pki = Pki::new();
+    let member = RawServer::tls(&pki.leaf, &["h2"], |_, stream| serve_http2(stream, 8)).await;
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+    for _ in 0..3 {
+        let answer = setup.get("/", Class::Short).await;
+        assert_eq!(answer.expect("an answer").status(), 200);
+    }
+    // HTTP/1.1 was tried once.
+    assert_eq!(member.accepted(), 2);
+    let upgrade = setup.get("/", Class::Upgrade).await;
+    assert_untrusted(upgrade, (Hop::Tls, "no common application protocol"));
 }
 
 #[tokio::test]
