@@ -59,3 +59,28 @@ impl http_body::Body for OwnTrailers {
         self.0.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use fleetgate_stack::Body;
+    use futures::stream;
+    use http::Version;
+    use http_body::Frame;
+    use http_body_util::{BodyExt, StreamBody};
+
+    use super::OwnTrailers;
+
+    #[tokio::test]
+    async fn a_body_of_http2_whose_end_was_not_seen_is_no_whole_one() {
+        for (version, whole) in [(Version::HTTP_11, true), (Version::HTTP_2, false)] {
+            // As hyper shows a stream that was reset with NO_ERROR or CANCEL.
+            let half = Frame::data(Bytes::from_static(b"half"));
+            let half = StreamBody::new(stream::iter([Ok::<_, Infallible>(half)]));
+            let body = OwnTrailers::of(Body::new(half), version);
+            assert_eq!(body.collect().await.is_ok(), whole, "{version:?}");
+        }
+    }
+}

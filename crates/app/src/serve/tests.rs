@@ -2,6 +2,7 @@
 
 mod batches;
 mod callers;
+mod cut_requests;
 mod faults;
 mod heads;
 mod protocols;

@@ -11,7 +11,8 @@ use tokio::{
 };
 
 use super::support::{
-    End, HEADERS, Limits, PATIENCE, RST_STREAM, Seen, World, frame, member_leaf, read_request,
+    End, Ends, HEADERS, Limits, PATIENCE, RST_STREAM, Seen, World, end, frame, member_leaf,
+    read_request,
 };
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
@@ -21,15 +22,6 @@ const LOG: &str = "/api/v1/namespaces/n/pods/p/log";
 const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"kind\":\"List\"}";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
                        7\r\n{\"kind\"\r\n8\r\n:\"List\"}\r\n0\r\n\r\n";
-
-/// How a member ends a connection.
-#[derive(Clone, Copy, Debug)]
-enum Ends {
-    /// With RST.
-    Abruptly,
-    /// With FIN.
-    InOrder,
-}
 
 /// What holds of any answer: the member's own and whole, a part that is seen to be one, or a Status.
 #[track_caller]
@@ -55,17 +47,6 @@ fn check(seen: Option<&Seen>, whole: bool, case: &str) {
     }
 }
 
-async fn end(stream: TcpStream, ends: Ends) {
-    match ends {
-        Ends::Abruptly => {
-            let stream = stream.into_std().expect("a socket");
-            let socket = socket2::Socket::from(stream);
-            socket.set_linger(Some(Duration::ZERO)).expect("a socket");
-        }
-        Ends::InOrder => drop(stream),
-    }
-}
-
 /// A member of HTTP/1.1 that ends its answer behind `cut` bytes, the length of the path it is asked.
 async fn cutting(answer: &'static str, ends: Ends) -> RawServer {
     RawServer::tcp(move |_, mut stream| async move {
@@ -77,7 +58,7 @@ async fn cutting(answer: &'static str, ends: Ends) -> RawServer {
         let bytes = answer.as_bytes().get(..cut).unwrap_or_default();
         stream.write_all(bytes).await.unwrap_or_default();
         // What comes with a reset may be lost; then less came, and that is a part as well.
-        end(stream, ends).await;
+        end(stream, ends);
     })
     .await
 }
@@ -197,7 +178,7 @@ async fn cut_http2_anywhere(ends: Ends) {
             }
             match ends {
                 Ends::InOrder => stream.shutdown().await.unwrap_or_default(),
-                Ends::Abruptly => end(stream.into_inner().0, ends).await,
+                Ends::Abruptly => end(stream.into_inner().0, ends),
             }
         }
     });
@@ -238,7 +219,7 @@ async fn what_tls_does_not_end_is_not_whole() {
                 stream.flush().await.unwrap_or_default();
                 match says_so {
                     true => stream.shutdown().await.unwrap_or_default(),
-                    false => end(stream.into_inner().0, Ends::InOrder).await,
+                    false => end(stream.into_inner().0, Ends::InOrder),
                 }
             }
         });
@@ -301,7 +282,7 @@ async fn a_length_that_lies_deceives_nobody() {
         async move {
             read_request(&mut stream).await;
             stream.write_all(less.as_bytes()).await.unwrap_or_default();
-            end(stream, Ends::InOrder).await;
+            end(stream, Ends::InOrder);
         }
     });
     let member = member.await;

@@ -66,6 +66,15 @@ pub(super) struct Limits {
     pub(super) answer: Duration,
 }
 
+/// How one side ends a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ends {
+    /// With RST.
+    Abruptly,
+    /// With FIN.
+    InOrder,
+}
+
 /// A caller of HTTP/2.
 pub(super) struct Http2 {
     pub(super) sender: SendRequest<Bytes>,
@@ -354,6 +363,18 @@ fn member(endpoint: &str) -> Member {
     Member {
         insecure_skip_tls_verification: true,
         ..Member::new(name, endpoint)
+    }
+}
+
+/// Ends a connection, without a word of what it carries.
+pub(super) fn end(stream: TcpStream, ends: Ends) {
+    match ends {
+        Ends::Abruptly => {
+            let stream = stream.into_std().expect("a socket");
+            let socket = socket2::Socket::from(stream);
+            socket.set_linger(Some(Duration::ZERO)).expect("a socket");
+        }
+        Ends::InOrder => drop(stream),
     }
 }
 
