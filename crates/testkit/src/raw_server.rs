@@ -12,9 +12,10 @@ use rustls::{
     ServerConfig,
     crypto::aws_lc_rs::default_provider,
     pki_types::{PrivateKeyDer, pem::PemObject},
+    server::Acceptor,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::certs::Leaf;
@@ -41,20 +42,38 @@ impl RawServer {
         F: Fn(usize, Accepted) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der.clone()], key)
-            .unwrap();
-        config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = TlsAcceptor::from(config(leaf, protocols));
         let serve = Arc::new(serve);
         Self::tcp(move |number, stream| {
             let (acceptor, serve) = (acceptor.clone(), Arc::clone(&serve));
             async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(number, stream).await;
+                }
+            }
+        })
+        .await
+    }
+
+    /// The same, but as a server of Go that speaks HTTP/2 alone: it agrees to nothing with a caller
+    /// that offers HTTP/1.1 alone, and lets it in.
+    pub async fn tls_like_go<F, Fut>(leaf: &Leaf, serve: F) -> Self
+    where
+        F: Fn(usize, Accepted) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (http2, nothing) = (config(leaf, &["h2"]), config(leaf, &[]));
+        let serve = Arc::new(serve);
+        Self::tcp(move |number, stream| {
+            let (http2, nothing) = (Arc::clone(&http2), Arc::clone(&nothing));
+            let serve = Arc::clone(&serve);
+            async move {
+                let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await;
+                let hello = hello.unwrap();
+                let offered = hello.client_hello().alpn();
+                let is_http2 = offered.is_some_and(|mut all| all.any(|one| one == b"h2"));
+                let config = if is_http2 { http2 } else { nothing };
+                if let Ok(stream) = hello.into_stream(config).await {
                     serve(number, stream).await;
                 }
             }
@@ -96,6 +115,18 @@ impl RawServer {
     pub fn https(&self) -> String {
         format!("https://{}", self.address)
     }
+}
+
+fn config(leaf: &Leaf, protocols: &[&str]) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der.clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
+    Arc::new(config)
 }
 
 impl Drop for RawServer {

@@ -1,24 +1,21 @@
 //! A byte stream to a member: name, TCP, forward proxy, TLS; each hop with its own error.
 
+mod race;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::BoxError;
 use fleetgate_tls::client::server_name;
-use futures::{FutureExt, TryFutureExt, future::BoxFuture};
-use http::Uri;
-use hyper_util::{
-    client::legacy::connect::{HttpConnector, dns::Name},
-    rt::TokioIo,
-};
+use futures::{FutureExt, TryFutureExt};
 use rustls::ClientConfig;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::TcpStream,
     sync::watch,
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use tower::{Service, service_fn};
 
 use crate::{
     Config,
@@ -65,6 +62,9 @@ pub(crate) enum Offer {
 pub(crate) enum Dialed {
     /// HTTP/1.1.
     Http1(BoxedIo),
+    /// HTTP/1.1 was offered alone, and the member did not agree: it knows nothing of ALPN, or, as
+    /// Go's server does, lets a caller of HTTP/1.1 in although it speaks HTTP/2 alone.
+    Unagreed(BoxedIo),
     /// HTTP/2, and who waits for the member's settings.
     Http2(BoxedIo, Arc<Listener>),
 }
@@ -130,13 +130,14 @@ impl Dialer {
             Offer::Http2 => &tls.http2,
         };
         let stream = self.tls(stream, config, endpoint.host(), Hop::Tls).await?;
-        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let agreed = stream.get_ref().1.alpn_protocol().map(|p| p == b"h2");
         let connected = Connected::new(stream, self.metrics.connection());
         let listener = connected.listener();
         let connected = Box::new(connected);
-        Ok(match is_http2 {
-            true => Dialed::Http2(connected, listener),
-            false => Dialed::Http1(connected),
+        Ok(match agreed {
+            Some(true) => Dialed::Http2(connected, listener),
+            None if offer == Offer::Http1 => Dialed::Unagreed(connected),
+            Some(false) | None => Dialed::Http1(connected),
         })
     }
 
@@ -146,9 +147,8 @@ impl Dialer {
         let lookup = tokio::net::lookup_host((host.to_owned(), port))
             .map_err(|source| Told::of("the name cannot be resolved", source));
         let found = self.hop(config.connect_timeout, Hop::Dns, lookup).await?;
-        let connect = connect(found.collect(), port, config);
-        let stream = self.hop(config.connect_timeout, hop, connect).await?;
-        Ok(stream.into_inner())
+        let connect = connect(found.collect(), config);
+        self.hop(config.connect_timeout, hop, connect).await
     }
 
     async fn tunnel(&self, via: &Via) -> Result<BoxedIo, UpstreamError> {
@@ -231,29 +231,16 @@ impl Dialer {
     }
 }
 
-/// TCP to the first of `addresses` that answers, both families raced (RFC 8305).
-fn connect(
-    addresses: Vec<SocketAddr>,
-    port: u16,
-    config: Config,
-) -> BoxFuture<'static, Result<TokioIo<TcpStream>, BoxError>> {
-    let resolved = service_fn(move |_: Name| {
-        let addresses = addresses.clone().into_iter();
-        async move { Ok::<_, io::Error>(addresses) }
-    });
-    let mut connector = HttpConnector::new_with_resolver(resolved);
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    // Shared among the addresses: one that does not answer leaves time for the next.
-    connector.set_connect_timeout(Some(config.connect_timeout));
-    connector.set_keepalive(Some(config.tcp_keepalive));
-    connector.set_keepalive_interval(Some(config.tcp_keepalive));
-    connector.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
-    Box::pin(async move {
-        // The names were looked up; the connector only needs one that is not an address.
-        let uri = format!("tcp://resolved:{port}").parse::<Uri>()?;
-        Ok(connector.call(uri).await?)
-    })
+/// TCP to one of `addresses`, with what each connection to a member has.
+async fn connect(addresses: Vec<SocketAddr>, config: Config) -> io::Result<TcpStream> {
+    let stream = race::connect(addresses).await?;
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(config.tcp_keepalive)
+        .with_interval(config.tcp_keepalive)
+        .with_retries(KEEPALIVE_RETRIES);
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    Ok(stream)
 }
 
 /// A hop that failed.

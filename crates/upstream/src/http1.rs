@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use self::bound::{Bound, Permit};
 pub(crate) use self::opened::{Answer, Opened};
 use crate::{
-    detail::Told,
+    detail::{Told, is_no_common_protocol},
     dial::{Dialed, Dialer, Offer, untrusted},
 };
 
@@ -63,6 +63,16 @@ pub(crate) struct Lease {
     pub(crate) reused: bool,
 }
 
+/// What came of looking for a connection.
+pub(crate) enum Sought {
+    /// One for a request.
+    Found(Lease),
+    /// There are as many as there may be, and none is free.
+    Full,
+    /// The member did not agree to HTTP/1.1.
+    NotAgreed,
+}
+
 /// Whether a connection that was used before will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reuse {
@@ -88,21 +98,27 @@ impl Pool {
         }
     }
 
-    /// A kept connection, or a new one while there are fewer than the bound; else nothing.
+    /// A kept connection, or a new one while there are fewer than the bound.
     ///
     /// # Errors
     /// Why no connection could be made.
-    pub(crate) async fn try_take(&self, reuse: Reuse) -> Result<Option<Lease>, UpstreamError> {
+    pub(crate) async fn seek(&self, reuse: Reuse) -> Result<Sought, UpstreamError> {
         if let Some(lease) = self.take_idle(reuse) {
-            return Ok(Some(lease));
+            return Ok(Sought::Found(lease));
         }
         let Some(permit) = self.inner.bound.permit() else {
-            return Ok(None);
+            return Ok(Sought::Full);
         };
-        let opened = self.open().await?;
-        let mut lease = self.lease(opened);
+        let io = match self.inner.dialer.dial(Offer::Http1).await {
+            Ok(Dialed::Http1(io)) => io,
+            Ok(Dialed::Unagreed(_)) => return Ok(Sought::NotAgreed),
+            Ok(Dialed::Http2(..)) => return Err(not_offered()),
+            Err(error) if is_no_common_protocol(&error) => return Ok(Sought::NotAgreed),
+            Err(error) => return Err(error),
+        };
+        let mut lease = self.lease(Opened::handshake(io).await?);
         lease.permit = Some(permit);
-        Ok(Some(lease))
+        Ok(Sought::Found(lease))
     }
 
     /// A kept connection or a new one, however many there are.
@@ -122,11 +138,8 @@ impl Pool {
     /// Why no connection could be made.
     pub(crate) async fn open(&self) -> Result<Opened, UpstreamError> {
         match self.inner.dialer.dial(Offer::Http1).await? {
-            Dialed::Http1(io) => Opened::handshake(io).await,
-            Dialed::Http2(..) => Err(untrusted(
-                Hop::Tls,
-                Told::new("the member chose a protocol that was not offered"),
-            )),
+            Dialed::Http1(io) | Dialed::Unagreed(io) => Opened::handshake(io).await,
+            Dialed::Http2(..) => Err(not_offered()),
         }
     }
 
@@ -173,6 +186,11 @@ impl Pool {
             self.inner.tasks.spawn_until_stopped(sweep);
         }
     }
+}
+
+fn not_offered() -> UpstreamError {
+    let told = Told::new("the member chose a protocol that was not offered");
+    untrusted(Hop::Tls, told)
 }
 
 /// Closes what rests for too long, and what the member closed, until nothing rests any more.

@@ -176,7 +176,7 @@ impl Pool {
                 });
                 Ok(Opened::Http2(connection))
             }
-            Dialed::Http1(io) => {
+            Dialed::Http1(io) | Dialed::Unagreed(io) => {
                 let opened = http1::Opened::handshake(io).await?;
                 Ok(Opened::Http1(Arc::new(Mutex::new(Some(opened)))))
             }

@@ -98,8 +98,8 @@ struct Pools {
     tasks: Tasks,
     /// The member was seen to speak no HTTP/2.
     http1_only: AtomicBool,
-    /// It was seen to speak no HTTP/1.1.
-    http2_only: AtomicBool,
+    /// It did not agree to HTTP/1.1: what it speaks is seen when a stream is asked for.
+    no_http1: AtomicBool,
 }
 
 // === impl Config ===
@@ -170,7 +170,7 @@ impl NewUpstream {
             tasks: tasks.clone(),
             endpoint,
             http1_only: AtomicBool::new(!is_https),
-            http2_only: AtomicBool::new(false),
+            no_http1: AtomicBool::new(false),
             health,
             dialer,
         })
@@ -288,7 +288,7 @@ impl Pools {
 
     /// Whether the member may speak HTTP/1.1 as well as HTTP/2.
     fn speaks_both(&self) -> bool {
-        let seen = [&self.http1_only, &self.http2_only];
+        let seen = [&self.http1_only, &self.no_http1];
         !seen.into_iter().any(|only| only.load(Ordering::Relaxed))
     }
 }

@@ -6,16 +6,16 @@ use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, GuardedBody, WholeBody};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
-    header::{COOKIE, HOST},
+    header::{CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING},
 };
 use http_body::Body as _;
 use hyper::client::conn::{TrySendError, http2::SendRequest};
 
 use crate::{
     Pools,
-    detail::{Told, is_no_common_protocol},
+    detail::Told,
     dial::failed,
-    http1::{Answer, Lease, Reuse},
+    http1::{Answer, Lease, Reuse, Sought},
     http2::{Stream, Taken},
 };
 
@@ -24,6 +24,7 @@ const ATTEMPTS: usize = 10;
 /// How often a request is sent again that the member may have seen: one that brings it down must
 /// not do so for ever.
 const REPEATS: usize = 2;
+const UNKNOWN_CODING: &str = "the answer has a transfer coding that nobody asked for";
 
 /// What became of an attempt.
 enum Attempt {
@@ -51,15 +52,13 @@ impl Pools {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         for reuse in [Reuse::Allowed, Reuse::Refused] {
-            let taken = self.health.or_given_up(self.http1.try_take(reuse)).await;
-            if let Err(error) = &taken
-                && is_no_common_protocol(error)
-            {
-                self.http2_only.store(true, Ordering::Relaxed);
-                break;
-            }
-            let Some(lease) = taken? else {
-                break;
+            let lease = match self.health.or_given_up(self.http1.seek(reuse)).await? {
+                Sought::Found(lease) => lease,
+                Sought::Full => break,
+                Sought::NotAgreed => {
+                    self.no_http1.store(true, Ordering::Relaxed);
+                    break;
+                }
             };
             match self.send_http1(lease, request).await {
                 Attempt::Answered(response) => return Ok(response),
@@ -130,7 +129,7 @@ impl Pools {
         let opened = self.health.or_given_up(self.http1.open()).await?;
         let sent = opened.send_upgrade(request, &self.tasks).await;
         let (response, sender) = sent.map_err(|source| failed(Hop::Request, source))?;
-        Ok(response.map(|incoming| Body::new(GuardedBody::new(incoming, sender))))
+        Ok(framed(response)?.map(|incoming| Body::new(GuardedBody::new(incoming, sender))))
     }
 
     async fn send_http1(&self, mut lease: Lease, mut request: Request<Body>) -> Attempt {
@@ -140,9 +139,12 @@ impl Pools {
             return Attempt::NotSent(request);
         };
         match opened.send(request).await {
-            Ok(response) => {
-                Attempt::Answered(response.map(|body| Body::new(Answer::new(body, lease))))
-            }
+            Ok(response) => match framed(response) {
+                Ok(response) => {
+                    Attempt::Answered(response.map(|body| Body::new(Answer::new(body, lease))))
+                }
+                Err(error) => Attempt::Failed(error),
+            },
             Err(error) => unsent(error, replay),
         }
     }
@@ -209,6 +211,25 @@ fn join_cookies(headers: &mut HeaderMap) {
     {
         headers.insert(COOKIE, one);
     }
+}
+
+/// An answer of HTTP/1.1 without what said how long it was on the way. The transfer coding overrides
+/// the length (RFC 9112, section 6.3), which then must not be passed on.
+///
+/// # Errors
+/// Where it has another coding than the one that was taken off, which nobody asked for.
+fn framed<B>(mut response: Response<B>) -> Result<Response<B>, UpstreamError> {
+    let headers = response.headers_mut();
+    let codings = headers.get_all(TRANSFER_ENCODING);
+    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match codings.iter().collect::<Vec<_>>()[..] {
+        [] => return Ok(response),
+        [only] if is_chunked(only) => {}
+        _ => return Err(failed(Hop::Request, Told::new(UNKNOWN_CODING))),
+    }
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(CONTENT_LENGTH);
+    Ok(response)
 }
 
 /// What to do with a request to which there was no answer.

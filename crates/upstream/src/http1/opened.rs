@@ -29,9 +29,11 @@ use tokio::task::coop::unconstrained;
 use super::Lease;
 use crate::{dial::failed, io::BoxedIo};
 
-/// Longest head of an answer, in bytes: as large as Go's default. It may have 100 headers, for which
-/// hyper has room on the stack; no member sends nearly as many.
+/// Longest head of an answer, in bytes: as large as Go's default.
 const MAX_HEAD: usize = 1 << 20;
+/// Headers of an answer. Warnings are the most that a member sends: kube-apiserver stops when all
+/// together have 4,096 characters, which is some 200 of them.
+const MAX_HEADERS: usize = 512;
 
 /// A connection.
 pub(crate) struct Opened {
@@ -60,6 +62,7 @@ impl Opened {
     pub(crate) async fn handshake(io: BoxedIo) -> Result<Self, UpstreamError> {
         let handshake = Builder::new()
             .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
             .handshake(TokioIo::new(io))
             .await;
         let (sender, driver) = handshake.map_err(|source| failed(Hop::Request, source))?;

@@ -57,6 +57,21 @@ async fn check(member: &FakeMember, setup: &Setup, streams: &Mutex<Vec<Chunks>>)
 }
 
 #[tokio::test]
+async fn a_member_that_knows_nothing_of_alpn_is_asked_over_http1() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).protocols(&[]);
+    let member = member.start(|_: &Received| Answer::Echo).await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    for class in [Class::Short, Class::LongRunning, Class::Short] {
+        setup.get_text("/version", class).await;
+    }
+    // One to see that it agrees to nothing, one that is kept.
+    assert_eq!(member.counts().accepted, 2);
+    let received = member.received();
+    assert!(received.iter().all(|r| r.version == Version::HTTP_11));
+}
+
+#[tokio::test]
 async fn a_member_without_http2_serves_watches_and_short_requests_at_once() {
     let pki = Pki::new();
     let (script, streams) = watches();

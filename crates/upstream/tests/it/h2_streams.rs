@@ -138,16 +138,25 @@ async fn a_members_limit_of_streams_opens_further_connections() {
 #[tokio::test]
 async fn a_member_without_http1_gets_short_requests_too() {
     let pki = Pki::new();
-    let member = RawServer::tls(&pki.leaf, &["h2"], |_, stream| serve_http2(stream, 8)).await;
-    let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
-    for _ in 0..3 {
-        let answer = setup.get("/", Class::Short).await;
-        assert_eq!(answer.expect("an answer").status(), 200);
+    let serve = |_, stream| serve_http2(stream, 8);
+    for (member, upgrade) in [
+        (RawServer::tls(&pki.leaf, &["h2"], serve).await, Hop::Tls),
+        (RawServer::tls_like_go(&pki.leaf, serve).await, Hop::Request),
+    ] {
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        for _ in 0..3 {
+            let answer = setup.get("/", Class::Short).await;
+            assert_eq!(answer.expect("an answer").status(), 200);
+        }
+        // HTTP/1.1 was tried once.
+        assert_eq!(member.accepted(), 2);
+        let answer = setup.get("/", Class::Upgrade).await;
+        if upgrade == Hop::Tls {
+            assert_untrusted(answer, (upgrade, "no common application protocol"));
+        } else {
+            assert_failed(answer, (upgrade, Some("the answer is not HTTP")));
+        }
     }
-    // HTTP/1.1 was tried once.
-    assert_eq!(member.accepted(), 2);
-    let upgrade = setup.get("/", Class::Upgrade).await;
-    assert_untrusted(upgrade, (Hop::Tls, "no common application protocol"));
 }
 
 #[tokio::test]

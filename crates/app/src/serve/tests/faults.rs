@@ -291,13 +291,38 @@ async fn a_length_that_lies_deceives_nobody() {
         let seen = world.get(version, "/x").await;
         check(seen.as_ref(), false, "one byte too few");
     }
-    // Two lengths are none.
+    // Two lengths are none, and nobody asked for another coding than that of the way.
     for lengths in [
         "Content-Length: 15\r\nContent-Length: 7",
         "Content-Length: 7, 15",
         "Content-Length: x",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
     ] {
         is_a_bad_gateway(format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\n{BODY}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_does_not_count() {
+    let answer = CHUNKED.replace("\r\n\r\n7", "\r\nContent-Length: 3\r\n\r\n7");
+    let member = RawServer::tcp(move |_, mut stream| {
+        let answer = answer.clone();
+        async move {
+            read_request(&mut stream).await;
+            stream
+                .write_all(answer.as_bytes())
+                .await
+                .unwrap_or_default();
+            std::future::pending::<()>().await;
+        }
+    });
+    let member = member.await;
+    for version in VERSIONS {
+        // A connection of its own.
+        let world = World::start(&format!("http://{}", member.address)).await;
+        let seen = world.get(version, "/x").await;
+        check(seen.as_ref(), true, "both");
     }
 }
 

@@ -98,6 +98,29 @@ async fn a_member_whose_head_is_too_large_is_a_bad_gateway() {
     }
 }
 
+#[tokio::test]
+async fn as_many_warnings_as_a_member_sends_arrive() {
+    const WARNINGS: usize = 400;
+    let member = RawServer::tcp(move |_, mut stream| async move {
+        super::support::read_request(&mut stream).await;
+        let warnings = "Warning: 299 - \"unknown field\"\r\n".repeat(WARNINGS);
+        let answer = format!("HTTP/1.1 201 Created\r\n{warnings}Content-Length: 0\r\n\r\n");
+        stream
+            .write_all(answer.as_bytes())
+            .await
+            .unwrap_or_default();
+        std::future::pending().await
+    });
+    let member = member.await;
+    for version in VERSIONS {
+        // A connection of its own.
+        let world = World::start(&format!("http://{}", member.address)).await;
+        let seen = world.get(version, "/x").await.expect("an answer");
+        let warnings = seen.headers.get_all("warning").iter().count();
+        assert_eq!((seen.code, warnings), (201, WARNINGS), "{version:?}");
+    }
+}
+
 /// What becomes of an answer of the member.
 async fn answered(head: &'static str, method: &str, version: Version) -> Seen {
     let member = RawServer::tcp(move |_, mut stream| async move {
