@@ -22,6 +22,6 @@ pub use members::MemberMap;
 pub use registry::{
     ApplyError, ApplyOutcome, Change, Deleted, List, MayCreate, Part, Reached, Registry, Wanted,
 };
-pub use stored::Stored;
+pub use stored::{Form, Stored};
 pub use strategy::{ItemKeys, Names, Object, Strategy};
 pub use watch::WatchEvent;

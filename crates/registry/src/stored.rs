@@ -9,6 +9,7 @@ use bytes::Bytes;
 use fleetgate_apimachinery::json;
 use fleetgate_storage::{KeyValue, ValueState, encryption::Unreadable};
 
+pub use self::forms::Form;
 use self::{forms::Forms, unknown::Unknown};
 use crate::{
     Object,
@@ -172,7 +173,7 @@ impl<O: Object> Stored<O> {
     /// Those of `make`.
     pub fn in_form<E>(
         &self,
-        form: u32,
+        form: Form,
         make: impl FnOnce() -> Result<Bytes, E>,
     ) -> Result<Bytes, E> {
         self.forms.get_or_make(form, make)

@@ -16,7 +16,7 @@ use fleetgate_apimachinery::{
     },
     watch::INITIAL_EVENTS_END,
 };
-use fleetgate_registry::{List, Object, Stored, Strategy};
+use fleetgate_registry::{Form, List, Object, Stored, Strategy};
 use fleetgate_stack::Body;
 use http::{Response, StatusCode};
 
@@ -79,8 +79,17 @@ impl Shown {
         })
     }
 
-    /// A number for the form in which objects are shown: the same for the same form only.
-    pub(super) const fn form(self) -> u32 {
+    /// The form of an event whose type has this number, of 3.
+    pub(super) const fn form(self, event: u32) -> Form {
+        Form {
+            number: self.number() * 3 + event,
+            // Rows tell how old objects are.
+            shows_time: matches!(self.output.view, View::Table(_)),
+        }
+    }
+
+    /// The same for the same form only.
+    const fn number(self) -> u32 {
         let (view, version) = match self.output.view {
             View::Object => return 0,
             View::Partial(version) => (1, version),

@@ -95,7 +95,7 @@ impl<S: Strategy> Resource<S> {
             }
             WatchEvent::Error(_) => return Ok(line(kind, &event.json())),
         };
-        object.in_form(shown.form() * 3 + number, || {
+        object.in_form(shown.form(number), || {
             Ok(line(kind, &self.object_json(object, shown)?))
         })
     }

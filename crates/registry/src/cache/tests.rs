@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use fleetgate_api::Cluster;
 
 use super::{Cache, TooOld, Update};
-use crate::{CLUSTERS, Stored, testing::cluster};
+use crate::{CLUSTERS, Form, Stored, testing::cluster};
 
 fn stored(name: &str, revision: i64) -> Arc<Stored<Cluster>> {
     Arc::new(Stored::new(cluster(name), revision, &CLUSTERS))
@@ -185,12 +185,17 @@ async fn who_waits_for_a_revision_is_woken_when_it_is_announced() {
     assert!(cache.reached(11, Duration::from_secs(1)).await);
 }
 
+const FORM: Form = Form {
+    number: 1,
+    shows_time: false,
+};
+
 #[test]
 fn the_forms_of_a_change_are_kept_as_long_as_it_is_news() {
     let cache = cache();
     let object = stored("n", 11);
     let form = |text: &'static str| {
-        let Ok(bytes) = object.in_form::<Infallible>(1, || Ok(text.into()));
+        let Ok(bytes) = object.in_form::<Infallible>(FORM, || Ok(text.into()));
         bytes
     };
     let update = Update {

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use fleetgate_apimachinery::{
     meta::{ObjectMeta, Time},
-    options::{DeleteOptions, DryRun, ListOptions, Preconditions, Propagation},
+    options::{
+        DeleteOptions, DryRun, ListOptions, Preconditions, Propagation, ResourceVersion,
+        ResourceVersionMatch,
+    },
     schema::GroupResource,
     status::Status,
 };
@@ -47,7 +50,8 @@ impl<S: Strategy> Registry<S> {
     }
 
     /// Deletes all objects that `selected` selects, one after the other, and gives back what they
-    /// were. Of an object that cannot be deleted the error is given back, and the rest stays.
+    /// were. Of an object that cannot be deleted the error is given back, and the rest stays. What
+    /// is selected at a resource version is what was there then, never more.
     ///
     /// # Errors
     /// Those of [`Self::list`] and [`Self::delete`].
@@ -56,7 +60,14 @@ impl<S: Strategy> Registry<S> {
         options: &DeleteOptions,
         selected: &ListOptions,
     ) -> Result<List<S::Object>, Status> {
-        let list = self.list(selected).await?;
+        let mut selected = selected.clone();
+        // Kubernetes reads what is to go page by page, and of pages a version means exactly that.
+        if selected.resource_version_match.is_none()
+            && matches!(selected.resource_version, ResourceVersion::At(_))
+        {
+            selected.resource_version_match = Some(ResourceVersionMatch::Exact);
+        }
+        let list = self.list(&selected).await?;
         for object in &list.items {
             match self.delete_current(Arc::clone(object), options).await {
                 Ok(_) => {}

@@ -211,8 +211,10 @@ impl<S: Strategy> Registry<S> {
         let errors = match part {
             Part::Main => self.prepare_main(&mut object, old),
             Part::Status => {
+                let mut errors = other_uid(object.metadata(), old.metadata());
                 object = self.only_status(object, old);
-                self.strategy.validate_status(&object)
+                errors.extend(self.strategy.validate_status(&object));
+                errors
             }
         };
         self.refuse_invalid(&object, &errors)?;
@@ -286,6 +288,19 @@ impl<S: Strategy> Registry<S> {
             )),
         }
     }
+}
+
+/// What is wrong with `metadata` if it names another object than `old`: one that was deleted and
+/// made again, for instance.
+fn other_uid(metadata: &ObjectMeta, old: &ObjectMeta) -> Vec<FieldError> {
+    if metadata.uid.is_empty() || metadata.uid == old.uid {
+        return Vec::new();
+    }
+    let named = ObjectMeta {
+        uid: metadata.uid.clone(),
+        ..old.clone()
+    };
+    validate_object_meta_update(&named, old)
 }
 
 /// The number of a resource version; 0 is none. What is no number is no fault of the caller, as

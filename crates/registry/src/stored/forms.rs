@@ -3,12 +3,34 @@
 //! Only while the object is news: then many want the same bytes within moments, and afterwards
 //! hardly anybody does.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
-/// Bytes by the number of their form; nothing once the object is no news any more.
+/// How long a form that shows the time, as the age of an object, is shared.
+const TIMELY: Duration = Duration::from_secs(1);
+
+/// The forms that were made; nothing once the object is no news any more.
 #[derive(Debug)]
-pub(super) struct Forms(Mutex<Option<Vec<(u32, Bytes)>>>);
+pub(super) struct Forms(Mutex<Option<Vec<Made>>>);
+
+/// What an object looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The same for the same form only.
+    pub number: u32,
+    /// Whether it changes as time goes by.
+    pub shows_time: bool,
+}
+
+#[derive(Debug)]
+struct Made {
+    form: Form,
+    at: Instant,
+    bytes: Bytes,
+}
 
 // === impl Forms ===
 
@@ -21,7 +43,7 @@ impl Forms {
     /// them meanwhile waits, and then shares them.
     pub(super) fn get_or_make<E>(
         &self,
-        form: u32,
+        form: Form,
         make: impl FnOnce() -> Result<Bytes, E>,
     ) -> Result<Bytes, E> {
         let mut forms = self.0.lock();
@@ -29,11 +51,16 @@ impl Forms {
             drop(forms);
             return make();
         };
-        if let Some((_, bytes)) = made.iter().find(|(known, _)| *known == form) {
-            return Ok(bytes.clone());
+        made.retain(|made| !made.form.shows_time || made.at.elapsed() < TIMELY);
+        if let Some(made) = made.iter().find(|made| made.form == form) {
+            return Ok(made.bytes.clone());
         }
         let bytes = make()?;
-        made.push((form, bytes.clone()));
+        made.push(Made {
+            form,
+            at: Instant::now(),
+            bytes: bytes.clone(),
+        });
         Ok(bytes)
     }
 
@@ -49,28 +76,52 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::Forms;
+    use super::{Form, Forms, TIMELY};
+
+    const fn form(number: u32) -> Form {
+        Form {
+            number,
+            shows_time: false,
+        }
+    }
+
+    fn get(forms: &Forms, form: Form, text: &'static str) -> Bytes {
+        let Ok(bytes) = forms.get_or_make::<Infallible>(form, || Ok(Bytes::from(text)));
+        bytes
+    }
 
     #[test]
     fn a_form_is_made_once_until_it_is_no_news() {
         let forms = Forms::new();
-        let get = |form, text: &'static str| {
-            let Ok(bytes) = forms.get_or_make::<Infallible>(form, || Ok(Bytes::from(text)));
-            bytes
-        };
-        assert_eq!((get(1, "a"), get(2, "b")), ("a".into(), "b".into()));
-        assert_eq!(get(1, "c"), "a", "made before");
+        assert_eq!(get(&forms, form(1), "a"), "a");
+        assert_eq!(get(&forms, form(2), "b"), "b");
+        assert_eq!(get(&forms, form(1), "c"), "a", "made before");
         forms.forget();
-        assert_eq!(get(1, "c"), "c");
-        assert_eq!(get(1, "d"), "d", "nothing is kept");
+        assert_eq!(get(&forms, form(1), "c"), "c");
+        assert_eq!(get(&forms, form(1), "d"), "d", "nothing is kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_form_that_shows_the_time_is_made_anew() {
+        let forms = Forms::new();
+        let age = Form {
+            shows_time: true,
+            ..form(2)
+        };
+        assert_eq!(get(&forms, form(1), "a"), "a");
+        assert_eq!(get(&forms, age, "0s"), "0s");
+        assert_eq!(get(&forms, age, "1s"), "0s", "shared by many");
+        tokio::time::advance(TIMELY).await;
+        assert_eq!(get(&forms, age, "1s"), "1s");
+        assert_eq!(get(&forms, form(1), "b"), "a");
     }
 
     #[test]
     fn what_cannot_be_made_is_not_kept() {
         let forms = Forms::new();
-        assert_eq!(forms.get_or_make(1, || Err("no")), Err("no"));
+        assert_eq!(forms.get_or_make(form(1), || Err("no")), Err("no"));
         assert_eq!(
-            forms.get_or_make::<()>(1, || Ok("yes".into())),
+            forms.get_or_make::<()>(form(1), || Ok("yes".into())),
             Ok("yes".into())
         );
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use fleetgate_api::Cluster;
 use fleetgate_apimachinery::{
-    options::{DeleteOptions, DryRun, GetOptions, ListOptions, Preconditions, Propagation},
+    options::{
+        DeleteOptions, DryRun, GetOptions, ListOptions, Preconditions, Propagation, ResourceVersion,
+    },
     selector::LabelSelector,
     status::Status,
 };
@@ -260,4 +262,32 @@ async fn a_collection_is_deleted_as_it_is_selected() {
         .await
         .expect("a list");
     assert_eq!(names(&left), ["held"]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_at_a_version_is_what_was_there_then() {
+    let fixture = Fixture::new().await;
+    fixture.create("a").await;
+    let seen = fixture.create("b").await.revision();
+    fixture.create("c").await;
+    let registry = fixture.registry();
+    let selected = ListOptions {
+        resource_version: ResourceVersion::At(u64::try_from(seen).expect("a revision")),
+        ..ListOptions::default()
+    };
+    registry
+        .delete_collection(&DeleteOptions::default(), &selected)
+        .await
+        .expect("a list");
+    assert!(!exists(&fixture, "a").await && !exists(&fixture, "b").await);
+    assert!(exists(&fixture, "c").await, "nobody has seen it");
+
+    let newer = fixture.create("d").await.revision();
+    fixture.store.forget_before(newer);
+    let error = registry
+        .delete_collection(&DeleteOptions::default(), &selected)
+        .await
+        .expect_err("a version that is not known any more");
+    assert_eq!(error.code, 410);
+    assert!(exists(&fixture, "c").await);
 }

@@ -271,6 +271,25 @@ async fn a_write_to_the_status_changes_the_status_alone() {
 }
 
 #[tokio::test]
+async fn the_status_of_another_object_of_the_name_is_refused() {
+    let fixture = Fixture::new().await;
+    let created = fixture.create("a").await;
+    let other = |cluster: &mut Cluster| {
+        cluster.metadata.uid = "another".to_owned();
+        cluster.status.kubernetes_version = "v2".to_owned();
+    };
+    let status = patch_part(&fixture, "a", Part::Status, other)
+        .await
+        .expect_err("not this one");
+    assert_eq!(status.code, 422);
+    let want = "metadata.uid: Invalid value: \"another\": field is immutable";
+    assert!(status.message.contains(want), "{}", status.message);
+    let unnamed = |cluster: &mut Cluster| cluster.metadata.uid.clear();
+    let same = patch_part(&fixture, "a", Part::Status, unnamed).await;
+    assert_eq!(same.expect("valid").revision(), created.revision());
+}
+
+#[tokio::test]
 async fn a_status_that_nobody_could_read_is_refused() {
     let fixture = Fixture::new().await;
     fixture.create("a").await;
