@@ -2,6 +2,7 @@
 
 mod configs;
 mod insecure;
+mod sessions;
 mod trust;
 
 use std::sync::Arc;
@@ -19,10 +20,7 @@ use crate::{
 };
 
 pub use configs::ClientConfigs;
-
-/// Servers whose sessions one config remembers, each with a few tickets. Members are many and each
-/// keeps its connections, so the standard 256 would only hold memory.
-const REMEMBERED_SESSIONS: usize = 4;
+use sessions::Sessions;
 
 /// Whom a client believes, who it is, and what it speaks.
 #[derive(Clone, Debug)]
@@ -103,7 +101,7 @@ pub fn client_config(options: &ClientOptions) -> Result<Arc<ClientConfig>, Clien
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols.clone_from(&options.protocols);
-    config.resumption = Resumption::in_memory_sessions(REMEMBERED_SESSIONS);
+    config.resumption = Resumption::store(Arc::new(Sessions::default()));
     Ok(Arc::new(config))
 }
 
