@@ -93,7 +93,10 @@ struct Pools {
     /// Connects just to see.
     dialer: Dialer,
     http1: http1::Pool,
-    http2: http2::Pool,
+    /// For short requests that find no connection of HTTP/1.1 free.
+    short: http2::Pool,
+    /// For what lasts: its unread bytes hold no short request up.
+    lasting: http2::Pool,
     /// Drive upgraded connections.
     tasks: Tasks,
     /// The member was seen to speak no HTTP/2.
@@ -166,7 +169,8 @@ impl NewUpstream {
         let tasks = &self.tasks;
         Ok(Pools {
             http1: http1::Pool::new(dialer.clone(), tasks.clone()),
-            http2: http2::Pool::new(dialer.clone(), tasks.clone()),
+            short: http2::Pool::new(dialer.clone(), tasks.clone()),
+            lasting: http2::Pool::new(dialer.clone(), tasks.clone()),
             tasks: tasks.clone(),
             endpoint,
             http1_only: AtomicBool::new(!is_https),
@@ -278,7 +282,8 @@ impl Pools {
         let answer = match class {
             Class::Upgrade => self.upgrade(request).await,
             Class::Short if self.speaks_both() => self.send_short(request).await,
-            Class::LongRunning | Class::Short => self.send_shared(request).await,
+            Class::Short => self.send_shared(&self.short, request).await,
+            Class::LongRunning => self.send_shared(&self.lasting, request).await,
         };
         if answer.is_ok() {
             self.health.heard();

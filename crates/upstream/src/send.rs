@@ -16,7 +16,7 @@ use crate::{
     detail::Told,
     dial::failed,
     http1::{Answer, Lease, Reuse, Sought},
-    http2::{Stream, Taken},
+    http2::{self, Stream, Taken},
 };
 
 /// How many connections may be closed by the member, or requests refused, before one is taken.
@@ -68,17 +68,18 @@ impl Pools {
                 }
             }
         }
-        self.send_shared(request).await
+        self.send_shared(&self.short, request).await
     }
 
-    /// A request that may last: a stream, or HTTP/1.1 where the member speaks nothing else.
+    /// A stream of `streams`, or HTTP/1.1 where the member speaks nothing else.
     pub(crate) async fn send_shared(
         &self,
+        streams: &http2::Pool,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         let (mut reuse, mut repeats, mut refusal) = (Reuse::Allowed, 0, None);
         for _ in 0..ATTEMPTS {
-            match self.attempt(request, reuse).await? {
+            match self.attempt(streams, request, reuse).await? {
                 Attempt::Answered(response) => return Ok(response),
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Lost(_, error) if repeats == REPEATS => return Err(error),
@@ -99,6 +100,7 @@ impl Pools {
 
     async fn attempt(
         &self,
+        streams: &http2::Pool,
         request: Request<Body>,
         reuse: Reuse,
     ) -> Result<Attempt, UpstreamError> {
@@ -107,7 +109,7 @@ impl Pools {
             let lease = self.health.or_given_up(taking).await?;
             return Ok(self.send_http1(lease, request).await);
         }
-        match self.health.or_given_up(self.http2.take()).await? {
+        match self.health.or_given_up(streams.take()).await? {
             Taken::Stream(sender, stream) => Ok(self.send_http2(sender, stream, request).await),
             Taken::Http1(opened) => {
                 self.http1_only.store(true, Ordering::Relaxed);

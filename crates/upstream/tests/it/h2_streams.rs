@@ -150,6 +150,13 @@ async fn a_member_without_http1_gets_short_requests_too() {
         }
         // HTTP/1.1 was tried once.
         assert_eq!(member.accepted(), 2);
+        let watch = setup.get("/", Class::LongRunning).await;
+        assert_eq!(watch.expect("an answer").status(), 200);
+        assert_eq!(
+            member.accepted(),
+            3,
+            "what lasts has connections of its own"
+        );
         let answer = setup.get("/", Class::Upgrade).await;
         if upgrade == Hop::Tls {
             assert_untrusted(answer, (upgrade, "no common application protocol"));
