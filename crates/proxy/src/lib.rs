@@ -98,6 +98,7 @@ mod cluster;
 mod ending;
 mod error;
 mod extended_connect;
+mod flowing;
 mod generation;
 mod head;
 mod identity;

@@ -12,7 +12,7 @@ use http::{
     uri::{InvalidUri, PathAndQuery},
 };
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
@@ -20,6 +20,7 @@ use crate::{
     Config, Error,
     ending::{EndingBody, Manner},
     extended_connect::ExtendedConnect,
+    flowing::Progress,
     generation::Generation,
     identity::{forwarded_for, present, strip_hop_by_hop},
     limits::{Entered, Limits},
@@ -179,14 +180,22 @@ where
     }
 
     async fn call(&self, to_member: ToMember<Body>) -> Result<Response<Body>, Error> {
-        let class = to_member.class;
-        let answer = self.upstream.clone().oneshot(to_member);
+        let ToMember { request, class } = to_member;
+        let upstream = self.upstream.clone();
         let answer = match class {
-            Class::LongRunning | Class::Upgrade => answer.await,
-            Class::Short => match timeout(self.request_timeout, answer).await {
-                Ok(answer) => answer,
-                Err(_) => Err(UpstreamError::TimedOut { hop: Hop::Request }),
-            },
+            Class::LongRunning | Class::Upgrade => {
+                upstream.oneshot(ToMember { request, class }).await
+            }
+            Class::Short => {
+                let (head, body) = request.into_parts();
+                let (progress, body) = Progress::of(body);
+                let request = Request::from_parts(head, body);
+                let answer = upstream.oneshot(ToMember { request, class });
+                match progress.within(self.request_timeout, answer).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(UpstreamError::TimedOut { hop: Hop::Request }),
+                }
+            }
         };
         answer.map_err(|source| self.failed(source))
     }

@@ -1,6 +1,6 @@
 //! What does not last is ended; what lasts is not.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::Settings;
@@ -8,7 +8,7 @@ use fleetgate_stack::Body;
 use futures::{FutureExt, StreamExt, future::pending, stream};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt, StreamBody};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{World, member, request, text};
@@ -54,6 +54,41 @@ async fn a_cluster_says_how_long_it_may_take() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_whose_body_flows_may_take_its_time() {
+    const PIECES: u32 = 10;
+    // Reads all, and then answers or does not.
+    let world = World::of_fn(|to_member| {
+        let read = async {
+            let answers = to_member.request.uri().path() == "/answers";
+            let body = to_member.request.into_body().collect().await;
+            let body = body.expect("a body").to_bytes();
+            if !answers {
+                pending::<()>().await;
+            }
+            Ok(Response::new(Body::full(body)))
+        };
+        read.boxed()
+    });
+    let slow = || {
+        let pieces = stream::iter(0..PIECES).then(|_| async {
+            sleep(LIMIT * 2 / 3).await;
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x")))
+        });
+        Body::new(StreamBody::new(pieces))
+    };
+    let answer = world.send(request(Method::POST, "/answers").map(|_| slow()));
+    assert_eq!(text(answer.await).await.len(), PIECES as usize);
+
+    let since = Instant::now();
+    let answer = world
+        .send(request(Method::POST, "/x").map(|_| slow()))
+        .await;
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    let flowed = LIMIT * 2 / 3 * PIECES;
+    assert_eq!(since.elapsed().as_secs(), (flowed + LIMIT).as_secs());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_lasts_may_take_its_time() {
     let world = silent();
     let lasting = [
@@ -91,7 +126,7 @@ async fn an_answer_that_has_begun_may_take_its_time() {
 }
 
 async fn text_after(answer: Response<Body>, limit: Duration) -> String {
-    let body = http_body_util::BodyExt::collect(answer.into_body());
+    let body = BodyExt::collect(answer.into_body());
     let body = tokio::time::timeout(limit, body).await;
     let bytes = body.expect("in time").expect("a body").to_bytes();
     String::from_utf8(bytes.to_vec()).expect("text")
