@@ -1,6 +1,8 @@
 //! Accept, TLS, HTTP: one task a connection, each request with what is known of its connection.
 
+mod bodiless;
 mod edge;
+mod unread;
 
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,7 +13,7 @@ use futures::{
     FutureExt,
     future::{BoxFuture, join},
 };
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -30,7 +32,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use self::edge::{Edge, Served};
+use self::{
+    bodiless::bodiless,
+    edge::{Edge, Served},
+    unread::read_on,
+};
 
 /// A TLS handshake takes no longer, or the connection is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,6 +74,7 @@ struct Shared<S> {
     acceptor: TlsAcceptor,
     builder: Arc<Builder<TokioExecutor>>,
     service: S,
+    connections: TaskTracker,
 }
 
 // === impl Server ===
@@ -102,6 +109,7 @@ impl Server {
             acceptor: TlsAcceptor::from(Arc::clone(&self.tls)),
             builder: Arc::new(builder(self.max_streams)),
             service,
+            connections: connections.clone(),
         };
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {
@@ -203,14 +211,21 @@ where
         let io = TokioIo::new(Edge::new(io, HEAD_TIMEOUT, served.clone()));
         let service = service_fn(|request: Request<Incoming>| {
             served.set();
-            let mut request = request.map(Body::new);
+            let mut request = read_on(request, &self.connections);
+            let is_bodiless = *request.method() == Method::HEAD;
             let extensions = request.extensions_mut();
             extensions.insert(peer);
             if let Some(certificates) = &certificates {
                 extensions.insert(certificates.clone());
             }
             let mut service = self.service.clone();
-            async move { service.call(request).await }
+            async move {
+                let response = service.call(request).await?;
+                Ok::<_, Infallible>(match is_bodiless {
+                    true => bodiless(response),
+                    false => response,
+                })
+            }
         });
         let connection = self.builder.serve_connection_with_upgrades(io, service);
         watcher.watch(connection).await

@@ -8,4 +8,5 @@ mod heads;
 mod protocols;
 mod smuggling;
 mod support;
+mod unread;
 mod upgrades;

@@ -34,6 +34,7 @@ fn served(tasks: &TaskTracker) -> DuplexStream {
         acceptor: std::sync::Arc::new(super::support::any_tls()).into(),
         builder: std::sync::Arc::new(builder(100)),
         service,
+        connections: tasks.clone(),
     };
     let peer = PeerAddress(([127, 0, 0, 1], 1).into());
     tasks.spawn(async move {

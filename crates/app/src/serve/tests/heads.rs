@@ -4,7 +4,7 @@ use fleetgate_testkit::{Answer, FakeMember, RawServer, Received};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use tokio::io::AsyncWriteExt;
 
-use super::support::{Http2, PROXY, Recording, Seen, World, frame, member_leaf};
+use super::support::{End, Http2, PROXY, Recording, Seen, World, frame, member_leaf};
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
@@ -187,6 +187,34 @@ async fn bodiless() -> RawServer {
         }
     })
     .await
+}
+
+#[tokio::test]
+async fn a_refusal_of_head_has_no_body() {
+    let world = World::start("http://127.0.0.1:1").await;
+    for version in VERSIONS {
+        // Here, and on the way to the member.
+        for (rest, code) in [("/../x", 400), ("/x", 503)] {
+            let seen = match version {
+                Version::HTTP_2 => {
+                    let request = Http2::request(rest).method("HEAD").body(());
+                    let request = request.expect("a request");
+                    world.http2().await.exchange(request, b"").await
+                }
+                _ => {
+                    let mut caller = world.http1().await;
+                    let head = format!("HEAD {PROXY}{rest} HTTP/1.1\r\nHost: server\r\n\r\n");
+                    caller.write(head.as_bytes()).await;
+                    caller.answer_to("HEAD").await
+                }
+            };
+            let seen = seen.expect("an answer");
+            assert_eq!((seen.code, seen.end), (code, End::Whole), "{version:?}");
+            assert_eq!(seen.text(), "");
+            let length: usize = seen.header("content-length").parse().expect("a length");
+            assert!(length > 100, "that of the Status");
+        }
+    }
 }
 
 #[tokio::test]

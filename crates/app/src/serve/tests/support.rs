@@ -253,7 +253,10 @@ impl Http2 {
                             .expect("was read");
                         read.extend_from_slice(&piece);
                     }
-                    Err(_) => end = End::Cut,
+                    Err(_) => {
+                        end = End::Cut;
+                        break;
+                    }
                 }
             }
             let trailers = match end {
