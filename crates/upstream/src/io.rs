@@ -31,6 +31,9 @@ pub(crate) struct Connected<T> {
     io: InPieces<T>,
     _open: OpenConnection,
     heard_anything: bool,
+    /// The member reads no more. What it said before that is still to be read, and often why: what
+    /// is written from now on is lost, and the end comes behind its last word.
+    is_deaf: bool,
     listener: Arc<Listener>,
 }
 
@@ -51,7 +54,19 @@ impl<T: AsyncRead> Connected<T> {
             io: InPieces::new(io),
             _open: open,
             heard_anything: false,
+            is_deaf: false,
             listener: Arc::default(),
+        }
+    }
+
+    /// What a write of `len` bytes came to.
+    fn written(&mut self, written: Poll<io::Result<usize>>, len: usize) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Err(error)) if is_reset(&error) => {
+                self.is_deaf = true;
+                Poll::Ready(Ok(len))
+            }
+            other @ (Poll::Ready(_) | Poll::Pending) => other,
         }
     }
 
@@ -83,7 +98,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connected<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        if self.is_deaf {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(written, buf.len())
     }
 
     fn poll_write_vectored(
@@ -91,7 +110,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connected<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        if self.is_deaf {
+            return Poll::Ready(Ok(len));
+        }
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(written, len)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -99,12 +123,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connected<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        if self.is_deaf {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        let flushed = flushed.map_ok(|()| 0);
+        self.written(flushed, 0).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
+}
+
+/// Whether `error` says that the other side has closed.
+fn is_reset(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 // === impl Listener ===
@@ -129,11 +166,83 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
     use prometheus_client::registry::Registry;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 
     use super::Connected;
     use crate::Metrics;
+
+    /// Has said something, and reads nothing, which is told once.
+    struct Deaf {
+        said: &'static [u8],
+        told: bool,
+    }
+
+    impl Deaf {
+        fn fail<T>(&mut self, kind: io::ErrorKind) -> Poll<io::Result<T>> {
+            assert!(!self.told, "there is nobody to write to");
+            self.told = true;
+            Poll::Ready(Err(kind.into()))
+        }
+    }
+
+    impl AsyncRead for Deaf {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.said).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Deaf {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.fail(io::ErrorKind::ConnectionReset)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.fail(io::ErrorKind::BrokenPipe)
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_word_of_a_member_that_reads_no_more_is_read() {
+        let metrics = Metrics::register(&mut Registry::default()).member("m");
+        let pieces = [io::IoSlice::new(b"ab"), io::IoSlice::new(b"c")];
+        for first in ["write", "write_vectored", "flush"] {
+            let deaf = Deaf {
+                said: b"no more",
+                told: false,
+            };
+            let mut io = Connected::new(deaf, metrics.connection());
+            match first {
+                "write" => io.write_all(b"abc").await.expect("as if written"),
+                "flush" => io.flush().await.expect("as if written"),
+                _ => assert_eq!(io.write_vectored(&pieces).await.ok(), Some(3)),
+            }
+            io.write_all(b"abc").await.expect("as if written");
+            assert_eq!(io.write_vectored(&pieces).await.ok(), Some(3));
+            io.flush().await.expect("as if written");
+            let mut said = String::new();
+            io.read_to_string(&mut said).await.expect("an end");
+            assert_eq!(said, "no more");
+        }
+    }
 
     #[tokio::test]
     async fn what_comes_at_once_is_read_in_pieces() {
