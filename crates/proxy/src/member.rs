@@ -8,9 +8,10 @@ use fleetgate_stack::{Body, Full, GuardedBody, Tasks, asks_for_upgrade};
 use futures::FutureExt;
 use http::{
     Method, Request, Response, StatusCode, Uri, Version,
-    header::{CONTENT_TYPE, LOCATION, UPGRADE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE},
     uri::{InvalidUri, PathAndQuery},
 };
+use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -288,22 +289,24 @@ impl Caller {
 fn class(request: &Request<Body>, inner: &Attributes) -> Class {
     if asks_for_upgrade(request.headers()) {
         Class::Upgrade
-    } else if inner.long_running || is_grpc(request) {
+    } else if inner.long_running || flows_both_ways(request) {
         Class::LongRunning
     } else {
         Class::Short
     }
 }
 
-/// Whether the request is a call of gRPC, whose both directions may flow at once for any time: only a
-/// stream carries that.
-fn is_grpc(request: &Request<Body>) -> bool {
-    *request.method() == Method::POST
-        && request.version() == Version::HTTP_2
-        && request.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-            let kind = kind.as_bytes();
-            kind.starts_with(b"application/grpc")
-        })
+/// Whether the request is a call of gRPC, or another whose body has no length, over HTTP/2: both
+/// directions may flow at once for any time, and only a stream carries that.
+fn flows_both_ways(request: &Request<Body>) -> bool {
+    let headers = request.headers();
+    let is_grpc = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let is_endless = !request.body().is_end_stream() && !headers.contains_key(CONTENT_LENGTH);
+    request.version() == Version::HTTP_2
+        && *request.method() == Method::POST
+        && (is_grpc || is_endless)
 }
 
 /// `rest` and the query, as sent. `/proxy` without a slash is the member's root.

@@ -260,11 +260,17 @@ async fn streaming_member() -> RawServer {
 
 #[tokio::test]
 async fn both_directions_of_a_stream_flow_at_once() {
+    for kind in ["application/grpc+proto", "application/connect+proto"] {
+        both_directions_of(kind).await;
+    }
+}
+
+async fn both_directions_of(kind: &str) {
     let member = streaming_member().await;
     let world = World::start(&member.https()).await;
     let mut caller = world.http2().await;
     let request = Request::post(format!("https://server{PROXY}/grpc.Service/Method"))
-        .header("content-type", "application/grpc+proto")
+        .header("content-type", kind)
         .header("te", "trailers")
         .body(())
         .expect("a request");
@@ -289,4 +295,5 @@ async fn both_directions_of_a_stream_flow_at_once() {
     assert!(end.is_none());
     let trailers = body.trailers().await.expect("trailers").expect("trailers");
     assert_eq!(trailers["grpc-status"], "0");
+    assert_eq!(member.accepted(), 1, "no other protocol was tried");
 }
