@@ -74,6 +74,7 @@ struct Shared<S> {
     acceptor: TlsAcceptor,
     builder: Arc<Builder<TokioExecutor>>,
     service: S,
+    /// Runs connections, and what outlasts a request of theirs.
     connections: TaskTracker,
 }
 

@@ -1,15 +1,11 @@
 //! A time limit for an answer that does not count the time in which the request's body flows.
 
-use std::{
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use fleetgate_stack::{Body, BoxError};
-use http_body::{Frame, SizeHint};
+use fleetgate_stack::Body;
+use http::Request;
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
@@ -17,27 +13,19 @@ use tokio::time::{Instant, error::Elapsed, timeout_at};
 #[derive(Clone, Debug)]
 pub(crate) struct Progress(Arc<Mutex<Instant>>);
 
-/// A body that tells of each piece.
-struct Flowing {
-    body: Body,
-    progress: Progress,
-}
-
 // === impl Progress ===
 
 impl Progress {
-    /// Of the request with `body`, which tells of it from now on.
-    pub(crate) fn of(body: Body) -> (Self, Body) {
+    /// Of `request`, whose body tells of each piece from now on.
+    pub(crate) fn of(request: Request<Body>) -> (Self, Request<Body>) {
         let progress = Self(Arc::new(Mutex::new(Instant::now())));
-        if http_body::Body::is_end_stream(&body) {
-            return (progress, body);
+        if request.body().is_end_stream() {
+            return (progress, request);
         }
         let told = progress.clone();
-        let body = Flowing {
-            body,
-            progress: told,
-        };
-        (progress, Body::new(body))
+        let tell = move |_: &_| *told.0.lock() = Instant::now();
+        let request = request.map(|body| Body::new(body.inspect_frame(tell)));
+        (progress, request)
     }
 
     fn last(&self) -> Instant {
@@ -58,27 +46,5 @@ impl Progress {
                 done => return done,
             }
         }
-    }
-}
-
-impl http_body::Body for Flowing {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        *self.progress.0.lock() = Instant::now();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

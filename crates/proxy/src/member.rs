@@ -188,9 +188,7 @@ where
                 upstream.oneshot(ToMember { request, class }).await
             }
             Class::Short => {
-                let (head, body) = request.into_parts();
-                let (progress, body) = Progress::of(body);
-                let request = Request::from_parts(head, body);
+                let (progress, request) = Progress::of(request);
                 let answer = upstream.oneshot(ToMember { request, class });
                 match progress.within(self.request_timeout, answer).await {
                     Ok(answer) => answer,

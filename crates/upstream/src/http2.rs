@@ -34,7 +34,7 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// Bytes that all unread answers of a connection may hold: with a small window, three slow watches
 /// stall every other stream (docs/performance.md).
 const CONNECTION_WINDOW: u32 = 64 << 20;
-/// As large as Go's default for one answer's headers.
+/// Longest head of an answer, in bytes (Go's client: 10 MiB).
 const MAX_HEADER_LIST: u32 = 1 << 20;
 /// Streams on one connection before another is opened; kube-apiserver advertises 100 or 250.
 const MAX_STREAMS: usize = 100;

@@ -59,12 +59,12 @@ impl<T: AsyncRead> Connected<T> {
         }
     }
 
-    /// What a write of `len` bytes came to.
-    fn written(&mut self, written: Poll<io::Result<usize>>, len: usize) -> Poll<io::Result<usize>> {
-        match written {
+    /// What came of writing; `lost` where the member reads no more.
+    fn wrote<R>(&mut self, wrote: Poll<io::Result<R>>, lost: R) -> Poll<io::Result<R>> {
+        match wrote {
             Poll::Ready(Err(error)) if is_reset(&error) => {
                 self.is_deaf = true;
-                Poll::Ready(Ok(len))
+                Poll::Ready(Ok(lost))
             }
             other @ (Poll::Ready(_) | Poll::Pending) => other,
         }
@@ -102,7 +102,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connected<T> {
             return Poll::Ready(Ok(buf.len()));
         }
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.written(written, buf.len())
+        self.wrote(written, buf.len())
     }
 
     fn poll_write_vectored(
@@ -115,7 +115,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connected<T> {
             return Poll::Ready(Ok(len));
         }
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.written(written, len)
+        self.wrote(written, len)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -127,8 +127,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connected<T> {
             return Poll::Ready(Ok(()));
         }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
-        let flushed = flushed.map_ok(|()| 0);
-        self.written(flushed, 0).map_ok(|_| ())
+        self.wrote(flushed, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -10,9 +10,9 @@ use std::{
 use bytes::Bytes;
 use fleetgate_stack::Body;
 use http::{HeaderValue, Response, header::CONTENT_LENGTH};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 
-/// No bytes, which is not to say that GET would bring none.
+/// No bytes, and no length: GET may bring some.
 struct NoBody;
 
 /// The head of `response`, with the length that its body would have had.
@@ -41,9 +41,5 @@ impl http_body::Body for NoBody {
 
     fn is_end_stream(&self) -> bool {
         true
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
     }
 }

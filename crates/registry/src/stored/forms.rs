@@ -51,11 +51,12 @@ impl Forms {
             drop(forms);
             return make();
         };
-        made.retain(|made| !made.form.shows_time || made.at.elapsed() < TIMELY);
-        if let Some(made) = made.iter().find(|made| made.form == form) {
+        let known = made.iter().find(|made| made.form == form);
+        if let Some(made) = known.filter(|made| made.is_timely()) {
             return Ok(made.bytes.clone());
         }
         let bytes = make()?;
+        made.retain(|made| made.form != form);
         made.push(Made {
             form,
             at: Instant::now(),
@@ -67,6 +68,14 @@ impl Forms {
     /// Lets go of all forms, and keeps none from now on.
     pub(super) fn forget(&self) {
         *self.0.lock() = None;
+    }
+}
+
+// === impl Made ===
+
+impl Made {
+    fn is_timely(&self) -> bool {
+        !self.form.shows_time || self.at.elapsed() < TIMELY
     }
 }
 
@@ -113,6 +122,7 @@ mod tests {
         assert_eq!(get(&forms, age, "1s"), "0s", "shared by many");
         tokio::time::advance(TIMELY).await;
         assert_eq!(get(&forms, age, "1s"), "1s");
+        assert_eq!(get(&forms, age, "2s"), "1s", "shared again");
         assert_eq!(get(&forms, form(1), "b"), "a");
     }
 

@@ -29,7 +29,7 @@ use tokio::task::coop::unconstrained;
 use super::Lease;
 use crate::{dial::failed, io::BoxedIo};
 
-/// Longest head of an answer, in bytes: as large as Go's default.
+/// Longest head of an answer, in bytes (Go's client: 10 MiB).
 const MAX_HEAD: usize = 1 << 20;
 /// Headers of an answer. Warnings are the most that a member sends: kube-apiserver stops when all
 /// together have 4,096 characters, which is some 200 of them.

@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use super::support::{
-    End, Ends, HEADERS, Limits, PATIENCE, RST_STREAM, Seen, World, end, frame, member_leaf,
-    read_request,
+    End, Ends, HEADERS, Limits, PATIENCE, RST_STREAM, Seen, World, answering, end, frame,
+    member_leaf, read_request,
 };
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
@@ -306,18 +306,7 @@ async fn a_length_that_lies_deceives_nobody() {
 #[tokio::test]
 async fn a_length_beside_chunks_does_not_count() {
     let answer = CHUNKED.replace("\r\n\r\n7", "\r\nContent-Length: 3\r\n\r\n7");
-    let member = RawServer::tcp(move |_, mut stream| {
-        let answer = answer.clone();
-        async move {
-            read_request(&mut stream).await;
-            stream
-                .write_all(answer.as_bytes())
-                .await
-                .unwrap_or_default();
-            std::future::pending::<()>().await;
-        }
-    });
-    let member = member.await;
+    let member = answering(answer).await;
     for version in VERSIONS {
         // A connection of its own.
         let world = World::start(&format!("http://{}", member.address)).await;

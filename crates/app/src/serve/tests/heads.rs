@@ -4,7 +4,7 @@ use fleetgate_testkit::{Answer, FakeMember, RawServer, Received};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use tokio::io::AsyncWriteExt;
 
-use super::support::{End, Http2, PROXY, Recording, Seen, World, frame, member_leaf};
+use super::support::{End, Http2, PROXY, Recording, Seen, World, answering, frame, member_leaf};
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
@@ -101,17 +101,9 @@ async fn a_member_whose_head_is_too_large_is_a_bad_gateway() {
 #[tokio::test]
 async fn as_many_warnings_as_a_member_sends_arrive() {
     const WARNINGS: usize = 400;
-    let member = RawServer::tcp(move |_, mut stream| async move {
-        super::support::read_request(&mut stream).await;
-        let warnings = "Warning: 299 - \"unknown field\"\r\n".repeat(WARNINGS);
-        let answer = format!("HTTP/1.1 201 Created\r\n{warnings}Content-Length: 0\r\n\r\n");
-        stream
-            .write_all(answer.as_bytes())
-            .await
-            .unwrap_or_default();
-        std::future::pending().await
-    });
-    let member = member.await;
+    let warnings = "Warning: 299 - \"unknown field\"\r\n".repeat(WARNINGS);
+    let answer = format!("HTTP/1.1 201 Created\r\n{warnings}Content-Length: 0\r\n\r\n");
+    let member = answering(answer).await;
     for version in VERSIONS {
         // A connection of its own.
         let world = World::start(&format!("http://{}", member.address)).await;
@@ -123,12 +115,7 @@ async fn as_many_warnings_as_a_member_sends_arrive() {
 
 /// What becomes of an answer of the member.
 async fn answered(head: &'static str, method: &str, version: Version) -> Seen {
-    let member = RawServer::tcp(move |_, mut stream| async move {
-        super::support::read_request(&mut stream).await;
-        stream.write_all(head.as_bytes()).await.unwrap_or_default();
-        std::future::pending().await
-    });
-    let member = member.await;
+    let member = answering(head).await;
     let world = World::start(&format!("http://{}/base", member.address)).await;
     if version == Version::HTTP_2 {
         let request = Http2::request("/x")

@@ -17,7 +17,10 @@ use fleetgate_proxy::{
     StageLayer,
 };
 use fleetgate_stack::{Body, Tasks};
-use fleetgate_testkit::certs::{self, Ca, Leaf};
+use fleetgate_testkit::{
+    RawServer,
+    certs::{self, Ca, Leaf},
+};
 use fleetgate_upstream::NewUpstream;
 use h2::client::SendRequest;
 use http::{HeaderValue, Request, Response, header, request::Parts};
@@ -28,7 +31,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -379,6 +382,22 @@ pub(super) fn end(stream: TcpStream, ends: Ends) {
         }
         Ends::InOrder => drop(stream),
     }
+}
+
+/// A member of HTTP/1.1 that says `answer` to the first request of each connection, and then nothing
+/// more.
+pub(super) async fn answering(answer: impl Into<String>) -> RawServer {
+    let answer: Arc<str> = answer.into().into();
+    RawServer::tcp(move |_, mut stream| {
+        let answer = Arc::clone(&answer);
+        async move {
+            read_request(&mut stream).await;
+            let sent = stream.write_all(answer.as_bytes()).await;
+            sent.unwrap_or_default();
+            std::future::pending().await
+        }
+    })
+    .await
 }
 
 /// A serving certificate for members.
