@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{ClusterSpec, LocalSecretReference, Quantity, ResourceModel, Taint};
+use crate::{
+    ClusterSpec, LocalSecretReference, Quantity, ResourceModel, ResourceModelRange, Taint,
+};
 
 /// `spec` as it is shown.
 #[derive(Debug, Serialize)]
@@ -44,7 +46,7 @@ struct InternalSecretRef<'a> {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct InternalModel<'a> {
     grade: u64,
-    ranges: Vec<InternalRange<'a>>,
+    ranges: Option<Vec<InternalRange<'a>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,14 +104,15 @@ impl<'a> From<&'a LocalSecretReference> for InternalSecretRef<'a> {
 
 impl<'a> From<&'a ResourceModel> for InternalModel<'a> {
     fn from(model: &'a ResourceModel) -> Self {
-        let ranges = model.ranges.iter().map(|range| InternalRange {
+        let range = |range: &'a ResourceModelRange| InternalRange {
             name: &range.name,
             min: &range.min,
             max: &range.max,
-        });
+        };
+        let ranges = model.ranges.as_ref();
         Self {
             grade: model.grade,
-            ranges: ranges.collect(),
+            ranges: ranges.map(|ranges| ranges.iter().map(range).collect()),
         }
     }
 }

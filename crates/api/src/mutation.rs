@@ -74,11 +74,13 @@ fn standardize(models: &mut [ResourceModel]) {
         first
             .ranges
             .iter_mut()
+            .flatten()
             .for_each(|range| range.min = Quantity::default());
     }
     if let Some(last) = models.last_mut() {
         last.ranges
             .iter_mut()
+            .flatten()
             .for_each(|range| range.max = Quantity::max());
     }
 }
@@ -92,10 +94,10 @@ fn default_models() -> Vec<ResourceModel> {
     };
     let model = |(grade, number)| ResourceModel {
         grade: number,
-        ranges: vec![
+        ranges: Some(vec![
             range("cpu", &CPU_STEPS, grade),
             range("memory", &MEMORY_STEPS, grade),
-        ],
+        ]),
     };
     (0..CPU_STEPS.len()).zip(0..).map(model).collect()
 }
@@ -180,6 +182,8 @@ mod tests {
                 r#"{{"resourceModels":[{{"grade":0,"ranges":[{{"name":"m","min":"0","max":"{max}"}}]}}]}}"#
             )
         };
+        let empty = |ranges: &str| format!(r#"{{"resourceModels":[{{"ranges":{ranges}}}]}}"#);
+        check_generation(&empty("null"), &empty("[]"), 7);
         check_generation(&models("4Gi"), &models("4294967296"), 7);
         check_generation(&models("4Gi"), &models("4G"), 8);
         // Compared before the models are put in order.

@@ -134,15 +134,15 @@ pub struct Taint {
 }
 
 /// One grade of nodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceModel {
     /// The grade; the smallest nodes have the lowest.
     #[serde(deserialize_with = "null_default")]
     pub grade: u64,
-    /// What a node of this grade has, one entry a resource.
-    #[serde(deserialize_with = "null_default")]
-    pub ranges: Vec<ResourceModelRange>,
+    /// What a node of this grade has, one entry a resource. Go tells nothing from an empty list, and
+    /// stores it as `null`.
+    pub ranges: Option<Vec<ResourceModelRange>>,
 }
 
 /// How much of one resource a node of a grade has: at least `min`, less than `max`.
@@ -158,4 +158,32 @@ pub struct ResourceModelRange {
     /// The amount from which on the next grade begins.
     #[serde(deserialize_with = "null_default")]
     pub max: Quantity,
+}
+
+// === impl ResourceModel ===
+
+impl PartialEq for ResourceModel {
+    /// What it means, as Kubernetes compares: nothing is as an empty list.
+    fn eq(&self, other: &Self) -> bool {
+        let ranges = self.ranges.as_deref().unwrap_or_default();
+        self.grade == other.grade && ranges == other.ranges.as_deref().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ResourceModel;
+
+    #[track_caller]
+    fn check(stored: &str, want: &str) {
+        let model: ResourceModel = serde_json::from_str(stored).expect("a model");
+        assert_eq!(serde_json::to_string(&model).expect("serializes"), want);
+    }
+
+    #[test]
+    fn nothing_is_not_an_empty_list() {
+        check(r#"{"grade":1}"#, r#"{"grade":1,"ranges":null}"#);
+        check(r#"{"ranges":null}"#, r#"{"grade":0,"ranges":null}"#);
+        check(r#"{"ranges":[]}"#, r#"{"grade":0,"ranges":[]}"#);
+    }
 }

@@ -22,10 +22,14 @@ pub(super) fn check(models: &[ResourceModel], path: &Path) -> Option<FieldError>
     ))
 }
 
+fn ranges(model: &ResourceModel) -> &[ResourceModelRange] {
+    model.ranges.as_deref().unwrap_or_default()
+}
+
 fn broken_by_shape(before: &ResourceModel, model: &ResourceModel) -> Option<&'static str> {
     if before.grade == model.grade {
         Some("The grade of each models should not be the same")
-    } else if before.ranges.len() != model.ranges.len() {
+    } else if ranges(before).len() != ranges(model).len() {
         Some("The number of resource types should be the same")
     } else {
         None
@@ -37,8 +41,8 @@ fn broken_by_ranges(
     model: &ResourceModel,
     is_last: bool,
 ) -> Option<&'static str> {
-    model.ranges.iter().enumerate().find_map(|(at, range)| {
-        let before = before.and_then(|model| model.ranges.get(at));
+    ranges(model).iter().enumerate().find_map(|(at, range)| {
+        let before = before.and_then(|model| ranges(model).get(at));
         broken_by_range(before, range).or_else(|| {
             (is_last && range.max.value() != i64::MAX)
                 .then_some("The max value of each resource in the last model should be MaxInt64")
