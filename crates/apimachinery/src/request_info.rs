@@ -13,7 +13,7 @@ mod path;
 
 use std::borrow::Cow;
 
-use fleetgate_model::{Attributes, ClusterName, Reason, Refusal};
+use fleetgate_model::{Attributes, ClusterName, Reason, Refusal, Selectors};
 use http::{Method, StatusCode};
 
 /// The parts of a request that say what it asks for.
@@ -119,11 +119,13 @@ impl RequestInfo {
         let (verb, resource) = kube::verb_and_resource(line.method, &split.own, line.query)?;
         let Some(rest) = split.rest else {
             let long_running = kube::is_long_running(&verb, resource.as_ref(), &split.own);
+            let selectors = kube::selectors(&verb, &split.own, line.query);
             let path = split.own.into_owned();
             let attributes = Attributes {
                 verb,
                 resource,
                 path,
+                selectors,
                 long_running,
             };
             return Ok(Self {
@@ -146,6 +148,7 @@ impl RequestInfo {
             verb,
             resource,
             path,
+            selectors: Selectors::default(),
             long_running,
         };
         Ok(Self {
@@ -166,6 +169,7 @@ fn inner(line: RequestLine<'_>, rest: &str) -> Attributes {
         verb,
         resource,
         path: rest.to_owned(),
+        selectors: Selectors::default(),
         long_running,
     }
 }

@@ -18,9 +18,45 @@ pub struct Attributes {
     pub resource: Option<Resource>,
     /// The path as it was sent, without its query.
     pub path: String,
+    /// What it is restricted to.
+    pub selectors: Selectors,
     /// Whether the request may last: watch, exec, attach, port-forward, log, proxy, any upgrade.
     /// Computed for the innermost request, that of the member.
     pub long_running: bool,
+}
+
+/// What a list, a watch or the deletion of a collection is restricted to, as far as an authorizer is
+/// told (KEP-4601); nothing for other requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Selectors {
+    /// Of the field selector. What cannot be parsed asks for nothing here, and is refused later.
+    pub fields: Vec<SelectorRequirement>,
+    /// Of the label selector, likewise.
+    pub labels: Vec<SelectorRequirement>,
+}
+
+/// What a selector asks of one field or label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SelectorRequirement {
+    /// The field, or the label's key.
+    pub key: String,
+    /// How it stands to the values.
+    pub operator: SelectorOperator,
+    /// The values, sorted; none for one that exists or does not.
+    pub values: Vec<String>,
+}
+
+/// `metav1.LabelSelectorOperator`; of fields the last two alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SelectorOperator {
+    /// It has no value.
+    DoesNotExist,
+    /// It has a value.
+    Exists,
+    /// Its value is one of these.
+    In,
+    /// Its value is none of these.
+    NotIn,
 }
 
 /// The resource that a request is about.
@@ -38,6 +74,20 @@ pub struct Resource {
     pub subresource: String,
     /// Object name, empty for a collection.
     pub name: String,
+}
+
+// === impl SelectorOperator ===
+
+impl SelectorOperator {
+    /// As it is written in a review.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DoesNotExist => "DoesNotExist",
+            Self::Exists => "Exists",
+            Self::In => "In",
+            Self::NotIn => "NotIn",
+        }
+    }
 }
 
 // === impl Verb ===

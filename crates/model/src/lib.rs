@@ -15,7 +15,9 @@ mod settings;
 mod upstream;
 mod user;
 
-pub use attributes::{Attributes, Resource, Verb};
+pub use attributes::{
+    Attributes, Resource, SelectorOperator, SelectorRequirement, Selectors, Verb,
+};
 pub use cluster::{ClusterName, ForwardProxy, InvalidClusterName, Member, SecretRef};
 pub use decision::Decision;
 pub use ports::{

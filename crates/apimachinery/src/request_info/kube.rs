@@ -1,12 +1,12 @@
 //! Verb and resource of a decoded path: the rules of Kubernetes' `RequestInfoFactory`.
 
-use fleetgate_model::{Resource, Verb};
+use fleetgate_model::{Resource, Selectors, Verb};
 use http::Method;
 
 use super::PathError;
 use crate::{
     query::{pairs, truth},
-    selector::FieldSelector,
+    selector::{FieldSelector, LabelSelector},
 };
 
 /// Most segments that mean something: prefix, group, version, verb, `namespaces`, namespace,
@@ -74,6 +74,26 @@ pub(super) fn verb_and_resource(
     };
     let (verb, resource) = of_collection(verb, resource, query.unwrap_or_default());
     Ok((Verb::of(verb), Some(resource)))
+}
+
+/// What a request with `verb` for the decoded `path` is restricted to by `query`. Where the path
+/// says that it is a watch, Kubernetes does not look.
+pub(super) fn selectors(verb: &Verb, path: &str, query: Option<&str>) -> Selectors {
+    let is_of_many = matches!(verb.as_str(), "deletecollection" | "list" | "watch");
+    let Some(query) = query.filter(|_| is_of_many) else {
+        return Selectors::default();
+    };
+    let mut buffer = [""; MAX_PARTS];
+    if let ["api", _, "watch", ..] | ["apis", _, _, "watch", ..] = split(path, &mut buffer) {
+        return Selectors::default();
+    }
+    let first = |wanted: &str| Some(pairs(query).find(|(key, _)| key == wanted)?.1);
+    let fields = first("fieldSelector").and_then(|text| FieldSelector::parse(&text).ok());
+    let labels = first("labelSelector").and_then(|text| LabelSelector::parse(&text).ok());
+    Selectors {
+        fields: fields.unwrap_or_default().requirements(),
+        labels: labels.unwrap_or_default().requirements(),
+    }
 }
 
 /// Whether Kubernetes, asked for this, may take as long as it likes.

@@ -2,7 +2,7 @@
 
 mod property;
 
-use fleetgate_model::{Attributes, Resource};
+use fleetgate_model::{Attributes, Resource, Selectors};
 use http::Method;
 
 use super::{PathError, ProxiedResource, ProxyTarget, RequestInfo, RequestLine, Upgrade};
@@ -273,6 +273,57 @@ fn an_upgrade_is_long_running() {
             .attributes
             .long_running
     );
+}
+
+/// What `method` of `target` is restricted to, fields before labels.
+#[track_caller]
+fn check_selected(method: &str, target: &str, want: &[(&str, &str, &[&str])]) {
+    let Selectors { fields, labels } = read(method, target).unwrap().attributes.selectors;
+    let all = fields.iter().chain(&labels);
+    let all: Vec<_> = all
+        .map(|asked| (&*asked.key, asked.operator.as_str(), asked.values.clone()))
+        .collect();
+    let want: Vec<_> = want
+        .iter()
+        .map(|&(key, operator, values)| {
+            let values = values.iter().map(|&value| value.to_owned());
+            (key, operator, values.collect::<Vec<_>>())
+        })
+        .collect();
+    assert_eq!(all, want, "{target}");
+}
+
+#[test]
+fn what_many_are_selected_by_is_told() {
+    let labels = format!("{BASE}?labelSelector=b+in+(y,x),a!=1,!d,c,e>3");
+    let all: &[(&str, &str, &[&str])] = &[
+        ("a", "NotIn", &["1"]),
+        ("b", "In", &["x", "y"]),
+        ("c", "Exists", &[]),
+        ("d", "DoesNotExist", &[]),
+    ];
+    check_selected("GET", &labels, all);
+    check_selected("DELETE", &labels, all);
+    check_selected("GET", &format!("{labels}&watch=1"), all);
+    let fields = format!("{BASE}?fieldSelector=spec.x!%3Db,metadata.name%3Da&fieldSelector=y%3D1");
+    let two: &[(&str, &str, &[&str])] =
+        &[("metadata.name", "In", &["a"]), ("spec.x", "NotIn", &["b"])];
+    check_selected("GET", &fields, two);
+    // Not of one, nor where the path says that it is a watch, nor below a cluster.
+    let nothing: &[(&str, &str, &[&str])] = &[];
+    check_selected("GET", &format!("{BASE}/a?labelSelector=b%3D1"), nothing);
+    check_selected(
+        "GET",
+        &format!("{BASE}/a/proxy/api?labelSelector=b%3D1"),
+        nothing,
+    );
+    let by_path = "/apis/cluster.karmada.io/v1alpha1/watch/clusters?labelSelector=b%3D1";
+    check_selected("GET", by_path, nothing);
+    check_selected("GET", "/api/v1/watch/pods?labelSelector=b%3D1", nothing);
+    check_selected("POST", &labels, nothing);
+    // A field without a name is none; what cannot be parsed is refused later.
+    check_selected("GET", &format!("{BASE}?fieldSelector=%3D%3Dx"), nothing);
+    check_selected("GET", &format!("{BASE}?labelSelector=%3D%3D"), nothing);
 }
 
 #[test]

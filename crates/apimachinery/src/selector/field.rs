@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fleetgate_model::{SelectorOperator, SelectorRequirement};
+
 use crate::go;
 
 /// A conjunction of terms over fields.
@@ -86,6 +88,20 @@ impl FieldSelector {
     /// Whether everything is selected.
     pub const fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// What it asks for, as an authorizer is told: of a field without a name it would not hear.
+    pub fn requirements(&self) -> Vec<SelectorRequirement> {
+        let requirement = |term: &Term| SelectorRequirement {
+            key: term.field.clone(),
+            operator: match term.op {
+                Op::Equals => SelectorOperator::In,
+                Op::NotEquals => SelectorOperator::NotIn,
+            },
+            values: vec![term.value.clone()],
+        };
+        let named = self.terms.iter().filter(|term| !term.field.is_empty());
+        named.map(requirement).collect()
     }
 
     /// The value that `field` must have: the first term that asks for equality.

@@ -5,6 +5,8 @@ mod parser;
 
 use std::collections::BTreeMap;
 
+use fleetgate_model::{SelectorOperator, SelectorRequirement};
+
 use crate::field::{BadValue, FieldError, Path, aggregate};
 use crate::validation::{label_value, qualified_name};
 
@@ -54,6 +56,27 @@ impl LabelSelector {
     /// Whether everything is selected.
     pub const fn is_empty(&self) -> bool {
         self.requirements.is_empty()
+    }
+
+    /// What it asks for, by key, as an authorizer is told: comparisons of numbers are not.
+    pub fn requirements(&self) -> Vec<SelectorRequirement> {
+        let requirement = |requirement: &Requirement| {
+            let operator = match requirement.op {
+                Op::DoesNotExist => SelectorOperator::DoesNotExist,
+                Op::Equals | Op::In => SelectorOperator::In,
+                Op::Exists => SelectorOperator::Exists,
+                Op::GreaterThan | Op::LessThan => return None,
+                Op::NotEquals | Op::NotIn => SelectorOperator::NotIn,
+            };
+            Some(SelectorRequirement {
+                key: requirement.key.clone(),
+                operator,
+                values: requirement.values.clone(),
+            })
+        };
+        let mut all: Vec<_> = self.requirements.iter().filter_map(requirement).collect();
+        all.sort_by(|one, other| one.key.cmp(&other.key));
+        all
     }
 
     /// Whether an object with `labels` is selected.

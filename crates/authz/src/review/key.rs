@@ -1,6 +1,6 @@
 //! What a verdict is remembered by: a hash of all that it depends on.
 
-use fleetgate_model::{Attributes, Resource, User};
+use fleetgate_model::{Attributes, Resource, SelectorRequirement, Selectors, User};
 use sha2::{Digest, Sha256};
 
 use super::AccessReview;
@@ -76,6 +76,7 @@ impl Fields {
             verb,
             resource,
             path,
+            selectors: Selectors { fields, labels },
             long_running: _,
         } = attributes;
         self.text(verb.as_str());
@@ -97,6 +98,22 @@ impl Fields {
                 self.count(0);
                 self.text(path);
             }
+        }
+        self.requirements(fields);
+        self.requirements(labels);
+    }
+
+    fn requirements(&mut self, requirements: &[SelectorRequirement]) {
+        self.count(requirements.len());
+        for SelectorRequirement {
+            key,
+            operator,
+            values,
+        } in requirements
+        {
+            self.text(key);
+            self.text(operator.as_str());
+            self.list(values);
         }
     }
 

@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fleetgate_model::Resource;
-use k8s_openapi::api::authorization::v1::{
-    NonResourceAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
-    SubjectAccessReviewStatus,
+use fleetgate_model::{Resource, SelectorRequirement};
+use k8s_openapi::{
+    api::authorization::v1::{
+        FieldSelectorAttributes, LabelSelectorAttributes, NonResourceAttributes,
+        ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+        SubjectAccessReviewStatus,
+    },
+    apimachinery::pkg::apis::meta::v1::{FieldSelectorRequirement, LabelSelectorRequirement},
 };
 use kube::{Api, Client, Error, api::PostParams};
 
@@ -113,7 +117,8 @@ fn spec(review: AccessReview<'_>) -> SubjectAccessReviewSpec {
                 subresource: some(subresource),
                 name: some(name),
                 verb,
-                ..Default::default()
+                field_selector: field_selector(&attributes.selectors.fields),
+                label_selector: label_selector(&attributes.selectors.labels),
             });
         }
         None => {
@@ -122,6 +127,36 @@ fn spec(review: AccessReview<'_>) -> SubjectAccessReviewSpec {
         }
     }
     spec
+}
+
+/// What the host is told of a field selector; nothing of one that asks for nothing.
+fn field_selector(asked: &[SelectorRequirement]) -> Option<FieldSelectorAttributes> {
+    let requirement = |asked: &SelectorRequirement| FieldSelectorRequirement {
+        key: asked.key.clone(),
+        operator: asked.operator.as_str().to_owned(),
+        values: values(asked),
+    };
+    (!asked.is_empty()).then(|| FieldSelectorAttributes {
+        requirements: Some(asked.iter().map(requirement).collect()),
+        ..Default::default()
+    })
+}
+
+/// The same of a label selector.
+fn label_selector(asked: &[SelectorRequirement]) -> Option<LabelSelectorAttributes> {
+    let requirement = |asked: &SelectorRequirement| LabelSelectorRequirement {
+        key: asked.key.clone(),
+        operator: asked.operator.as_str().to_owned(),
+        values: values(asked),
+    };
+    (!asked.is_empty()).then(|| LabelSelectorAttributes {
+        requirements: Some(asked.iter().map(requirement).collect()),
+        ..Default::default()
+    })
+}
+
+fn values(asked: &SelectorRequirement) -> Option<Vec<String>> {
+    (!asked.values.is_empty()).then(|| asked.values.clone())
 }
 
 fn verdict(status: SubjectAccessReviewStatus) -> Verdict {

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use fleetgate_model::{Attributes, Decision, Resource, User, Verb};
+use fleetgate_model::{
+    Attributes, Decision, Resource, SelectorOperator, SelectorRequirement, Selectors, User, Verb,
+};
 use fleetgate_testkit::FakeHost;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -255,6 +257,46 @@ async fn a_host_is_sent_all_that_is_known() {
             reason
         }
     );
+}
+
+#[tokio::test]
+async fn a_host_is_told_what_is_selected() {
+    let requirement = |key: &str, operator, values: &[&str]| SelectorRequirement {
+        key: key.to_owned(),
+        operator,
+        values: values.iter().map(|&value| value.to_owned()).collect(),
+    };
+    let attributes = Attributes {
+        verb: Verb::of("list"),
+        resource: Some(Resource {
+            resource: "clusters".to_owned(),
+            ..Resource::default()
+        }),
+        selectors: Selectors {
+            fields: vec![requirement(
+                "metadata.name",
+                SelectorOperator::NotIn,
+                &["a"],
+            )],
+            labels: vec![
+                requirement("k", SelectorOperator::In, &["a", "b"]),
+                requirement("l", SelectorOperator::Exists, &[]),
+            ],
+        },
+        ..path("/p")
+    };
+    let (spec, _) = sent(&jane(), &attributes, json!({ "allowed": true })).await;
+    let want = json!({
+        "resource": "clusters", "verb": "list",
+        "fieldSelector": { "requirements": [
+            { "key": "metadata.name", "operator": "NotIn", "values": ["a"] },
+        ] },
+        "labelSelector": { "requirements": [
+            { "key": "k", "operator": "In", "values": ["a", "b"] },
+            { "key": "l", "operator": "Exists" },
+        ] },
+    });
+    assert_eq!(spec["resourceAttributes"], want);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Tests of what a verdict depends on.
 
-use fleetgate_model::{Attributes, Resource, User, Verb};
+use fleetgate_model::{
+    Attributes, Resource, SelectorOperator, SelectorRequirement, Selectors, User, Verb,
+};
 
 use super::{AccessReview, Key, MAX_CONTROLLED};
 
@@ -25,7 +27,7 @@ fn attributes() -> Attributes {
             name: "member1".to_owned(),
         }),
         path: "/apis/cluster.karmada.io/v1alpha1/clusters/member1/proxy/a".to_owned(),
-        long_running: false,
+        ..Attributes::default()
     }
 }
 
@@ -84,6 +86,51 @@ fn every_field_that_is_asked_about_counts() {
         false,
     );
     check(|_, attributes| attributes.resource = None, false);
+}
+
+fn requirement(key: &str, values: &[&str]) -> SelectorRequirement {
+    SelectorRequirement {
+        key: key.to_owned(),
+        operator: SelectorOperator::In,
+        values: values.iter().map(|&value| value.to_owned()).collect(),
+    }
+}
+
+/// The key of a question that is restricted by one requirement of a field, and of a label.
+fn selected(
+    field: Option<&SelectorRequirement>,
+    label: Option<&SelectorRequirement>,
+) -> Option<Key> {
+    let attributes = Attributes {
+        selectors: Selectors {
+            fields: field.cloned().into_iter().collect(),
+            labels: label.cloned().into_iter().collect(),
+        },
+        ..attributes()
+    };
+    key(&user(), &attributes)
+}
+
+#[test]
+fn every_part_of_a_selector_counts() {
+    let one = requirement("a", &["b"]);
+    let not = SelectorRequirement {
+        operator: SelectorOperator::NotIn,
+        ..one.clone()
+    };
+    let (other, more) = (requirement("x", &["b"]), requirement("a", &["b", "c"]));
+    let keys = [
+        selected(None, None),
+        selected(Some(&one), None),
+        selected(None, Some(&one)),
+        selected(None, Some(&not)),
+        selected(None, Some(&other)),
+        selected(None, Some(&more)),
+    ];
+    for (at, key) in keys.iter().enumerate() {
+        assert!(!keys[..at].contains(key), "{at}");
+    }
+    assert_eq!(selected(None, Some(&one)), keys[2]);
 }
 
 #[test]
