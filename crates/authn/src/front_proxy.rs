@@ -103,6 +103,8 @@ impl HeaderNames {
             return Ok(None);
         }
         let values = self.group.iter().flat_map(|header| headers.get_all(header));
+        // As Kubernetes does: an empty name is none.
+        let values = values.filter(|value| !value.is_empty());
         Ok(Some(User {
             name,
             uid: first(headers, &self.uid)?,

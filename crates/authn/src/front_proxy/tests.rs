@@ -34,6 +34,7 @@ fn headers_name_a_user_with_all_that_belongs_to_it() {
         ("x-remote-uid", b"42"),
         ("x-other-group", b"c"),
         ("x-remote-group", b"a"),
+        ("x-remote-group", b""),
         ("x-remote-group", b"b,with comma"),
         ("x-remote-extra-acme.com%2fproject", b"one"),
         ("x-remote-extra-acme.com%2fproject", b"two"),
