@@ -47,7 +47,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(32);
 const MAX_HEADER_LIST: u32 = 2 << 20;
 /// Bytes that one request body may send unread: as kube-apiserver grants.
 const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// h2 closes a connection on which small DATA frames wait unread: half of this window is for their
+/// overhead, up to 255 bytes each. So it is as large as that two bodies, sent by the byte to members
+/// that read nothing, end no other request of a hub's connection.
+const CONNECTION_WINDOW: u32 = 256 << 20;
 /// A silent HTTP/2 connection is asked for a sign of life.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(15);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use fleetgate_model::{Credentials, CredentialsError, Member, SecretRef};
-use http::HeaderValue;
 
 use crate::{SecretData, ownership::belongs};
 
@@ -57,15 +56,8 @@ pub(crate) fn build(
             secret: secret.clone(),
             key: "token",
         })?;
-    // Lower case, verbatim: Karmada sends it so (contract, 2.12).
-    let authorization = HeaderValue::try_from(format!("bearer {}", token.expose()));
-    let mut authorization =
-        authorization.map_err(|_| CredentialsError::MalformedToken(secret.clone()))?;
-    authorization.set_sensitive(true);
-    Ok(Credentials {
-        authorization,
-        ca_bundle,
-    })
+    let credentials = Credentials::bearer(token.expose(), ca_bundle);
+    credentials.map_err(|_| CredentialsError::MalformedToken(secret.clone()))
 }
 
 fn is_plain_http(endpoint: &str) -> bool {

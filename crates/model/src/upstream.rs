@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderValue, header::InvalidHeaderValue};
 
 use crate::{Member, SecretRef};
 
@@ -131,6 +131,16 @@ pub enum UpstreamError {
         /// When it is tried again, at the earliest.
         retry_after: Duration,
     },
+    /// The member said that it has not looked at the request, each time that it was sent (RFC 9113,
+    /// section 8.7).
+    #[error("the member refused the request")]
+    Refused {
+        /// As in [`Self::Failed`].
+        detail: Option<&'static str>,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// A hop did not finish in its time.
     #[error("{hop} took too long")]
     TimedOut {
@@ -149,6 +159,25 @@ pub enum UpstreamError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// The bearer token `token`, and the certificates of the member's CA in PEM; without these the
+    /// system's roots.
+    ///
+    /// # Errors
+    /// If no header may carry the token.
+    pub fn bearer(token: &str, ca_bundle: Option<Arc<[u8]>>) -> Result<Self, InvalidHeaderValue> {
+        // Lower case, verbatim: Karmada sends it so (contract, 2.12).
+        let mut authorization = HeaderValue::try_from(format!("bearer {token}"))?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            authorization,
+            ca_bundle,
+        })
+    }
 }
 
 // === impl Target ===

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 /// Any error, where only its chain matters.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A streamed body. Boxed once where it enters; never buffered.
+/// A streamed body. Boxed once where it enters; not buffered.
 pub struct Body(UnsyncBoxBody<Bytes, BoxError>);
 
 // === impl Body ===

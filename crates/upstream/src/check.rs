@@ -9,13 +9,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::dial::{Dialer, Offer};
+use crate::dial::Dialer;
 
-/// How long a connection that nobody waits for any more may still come about. Who is slow, and not
-/// dead, is heard of by it.
-const RUNS_ON: Duration = Duration::from_secs(5);
-
-/// Connects to see, and waits for `patience` for it.
+/// Connects to see, and waits for `patience` for it. It may still come about when nobody waits for
+/// it any more, within the limits that every connection has: who is slow, and not dead, is heard of
+/// by it.
 ///
 /// # Errors
 /// As [`Dialer::dial`]; [`UpstreamError::TimedOut`] where patience ends, though the connection may
@@ -32,11 +30,9 @@ pub(crate) async fn check(
     };
     let (done, told) = oneshot::channel();
     tasks.spawn_until_stopped(async move {
-        let dialed = timeout(patience.max(RUNS_ON), dialer.dial(Offer::Http2)).await;
-        if let Ok(dialed) = dialed {
-            // Perhaps nobody waits for it.
-            done.send(dialed.map(drop)).unwrap_or_default();
-        }
+        let reached = dialer.look().await;
+        // Perhaps nobody waits for it.
+        done.send(reached).unwrap_or_default();
     });
     match timeout(patience, told).await {
         Ok(Ok(dialed)) => dialed,

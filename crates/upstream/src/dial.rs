@@ -112,6 +112,20 @@ impl Dialer {
         dialed.map_err(|error| self.with_address(error))
     }
 
+    /// Connects just to see. A failure is told to whoever waits for it alone: of the member it may
+    /// say something long ago.
+    ///
+    /// # Errors
+    /// As [`Self::dial`].
+    pub(crate) async fn look(&self) -> Result<(), UpstreamError> {
+        let since = Instant::now();
+        let dialed = self.stream_and_tls(Offer::Http2).await;
+        if dialed.is_ok() {
+            self.health.dialed(&dialed, since);
+        }
+        dialed.map(drop).map_err(|error| self.with_address(error))
+    }
+
     async fn stream_and_tls(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
         let endpoint = &self.endpoint;
         let stream: BoxedIo = match &self.via {
@@ -178,6 +192,7 @@ impl Dialer {
             UpstreamError::Config { .. }
             | UpstreamError::Failed { .. }
             | UpstreamError::GivenUp { .. }
+            | UpstreamError::Refused { .. }
             | UpstreamError::TimedOut { .. }
             | UpstreamError::Untrusted { .. } => error,
         })
@@ -218,6 +233,7 @@ impl Dialer {
             },
             UpstreamError::Config { .. }
             | UpstreamError::GivenUp { .. }
+            | UpstreamError::Refused { .. }
             | UpstreamError::TimedOut { .. } => error,
         }
     }

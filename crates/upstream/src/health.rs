@@ -148,7 +148,8 @@ impl Health {
         }
     }
 
-    /// A connection came about, or did not, `since` then.
+    /// A connection came about, or did not, `since` then. What fails while nobody waits, as one that
+    /// is made ahead, says little.
     pub(crate) fn dialed<T>(&self, dialed: &Result<T, UpstreamError>, since: Instant) {
         match dialed.as_ref().err().and_then(Cause::of) {
             None => {
@@ -156,7 +157,8 @@ impl Health {
                 self.heard();
             }
             Some(cause) => {
-                if self.breaker.failed(cause) {
+                let anybody_waits = self.waiting.load(Ordering::SeqCst) > 0;
+                if anybody_waits && self.breaker.failed(cause) {
                     self.opened(cause);
                 }
             }
@@ -239,6 +241,7 @@ impl Cause {
             UpstreamError::TimedOut { hop } => (*hop, Some("timed out")),
             UpstreamError::Config { .. }
             | UpstreamError::GivenUp { .. }
+            | UpstreamError::Refused { .. }
             | UpstreamError::Untrusted { .. } => return None,
         };
         match hop {
@@ -254,5 +257,37 @@ impl Cause {
             detail,
             retry_after,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::Ordering};
+
+    use fleetgate_model::{Hop, UpstreamError};
+    use fleetgate_stack::Admission;
+    use prometheus_client::registry::Registry;
+    use tokio::time::Instant;
+
+    use super::{Health, POLICY};
+    use crate::{Metrics, pace::Pace};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_while_nobody_waits_gives_nobody_up() {
+        let metrics = Metrics::register(&mut Registry::default());
+        let health = Health::new(metrics.member("m"), Arc::<Pace>::default());
+        let fail = || {
+            let hop = Hop::Connect;
+            health.dialed::<()>(&Err(UpstreamError::TimedOut { hop }), Instant::now());
+        };
+        for _ in 0..2 * POLICY.failures {
+            fail();
+        }
+        assert!(matches!(health.breaker.admit(), Admission::Pass));
+        health.waiting.store(1, Ordering::SeqCst);
+        for _ in 0..POLICY.failures {
+            fail();
+        }
+        assert!(matches!(health.breaker.admit(), Admission::Refused { .. }));
     }
 }

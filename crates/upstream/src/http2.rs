@@ -1,11 +1,12 @@
 //! HTTP/2 connections to one member: few, shared, their streams counted.
 
 use std::{
-    future::poll_fn,
+    convert::Infallible,
+    future::{pending, poll_fn},
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +21,7 @@ use futures::{
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::sleep};
 
 use crate::{
     detail::Told,
@@ -32,8 +33,10 @@ use crate::{
 /// Bytes that one unread answer may hold at most (RFC 9113, section 6.9).
 const STREAM_WINDOW: u32 = 256 << 10;
 /// Bytes that all unread answers of a connection may hold: with a small window, three slow watches
-/// stall every other stream (docs/performance.md).
-const CONNECTION_WINDOW: u32 = 64 << 20;
+/// stall every other stream (docs/performance.md). Half of it is also what h2 grants for the
+/// overhead of small DATA frames that wait unread, up to 255 bytes each, before it closes the
+/// connection: enough for two answers that come by the byte and are not read.
+const CONNECTION_WINDOW: u32 = 256 << 20;
 /// Longest head of an answer, in bytes (Go's client: 10 MiB).
 const MAX_HEADER_LIST: u32 = 1 << 20;
 /// Streams on one connection before another is opened; kube-apiserver advertises 100 or 250.
@@ -78,8 +81,16 @@ struct Connection {
     sender: SendRequest<Body>,
     /// Streams that the member takes.
     room: Arc<AtomicUsize>,
-    /// Streams in use.
-    streams: Arc<AtomicUsize>,
+    streams: Arc<Streams>,
+}
+
+/// The streams of a connection.
+#[derive(Debug)]
+struct Streams {
+    /// Those in use.
+    now: AtomicUsize,
+    /// Whether there was any at the last look, or since.
+    any: AtomicBool,
 }
 
 /// What a request may use.
@@ -92,7 +103,7 @@ pub(crate) enum Taken {
 
 /// A stream in use: counts until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Stream(Arc<AtomicUsize>);
+pub(crate) struct Stream(Arc<Streams>);
 
 // === impl Pool ===
 
@@ -133,12 +144,19 @@ impl Pool {
         }
     }
 
+    /// Sees to it that there is a connection, or one under way.
+    pub(crate) fn warm(&self) {
+        if self.inner.connections.load().is_empty() {
+            drop(self.attempt());
+        }
+    }
+
     /// A stream of the least loaded connection that has room.
     fn reserve(&self) -> Option<Taken> {
         let connections = self.inner.connections.load();
         loop {
             let open = connections.iter().filter(|c| c.has_room());
-            let least = open.min_by_key(|c| c.streams.load(Ordering::Relaxed))?;
+            let least = open.min_by_key(|c| c.streams.now.load(Ordering::Relaxed))?;
             if let Some(taken) = least.reserve() {
                 return Some(taken);
             }
@@ -203,6 +221,8 @@ impl Pool {
             .await;
         let (sender, mut driver) = handshake.map_err(|source| failed(Hop::Request, source))?;
         let room = Arc::new(AtomicUsize::new(NOT_KNOWN));
+        let streams = Arc::new(Streams::new());
+        let closing = close_at_rest(Arc::downgrade(&self.inner), Arc::clone(&streams));
         let (known, settings) = oneshot::channel();
         let (mut known, told) = (Some(known), Arc::clone(&room));
         self.inner.tasks.spawn_until_stopped(async move {
@@ -220,7 +240,12 @@ impl Pool {
                 }
                 driven
             });
-            if let Err(error) = drive.await {
+            let ended = tokio::select! {
+                biased;
+                ended = drive => ended,
+                never = closing => match never {},
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
             }
         });
@@ -229,7 +254,7 @@ impl Pool {
         Ok(Connection {
             sender,
             room,
-            streams: Arc::default(),
+            streams,
         })
     }
 }
@@ -239,7 +264,7 @@ impl Pool {
 impl Connection {
     fn has_room(&self) -> bool {
         !self.sender.is_closed()
-            && self.streams.load(Ordering::Relaxed) < self.room.load(Ordering::Relaxed)
+            && self.streams.now.load(Ordering::Relaxed) < self.room.load(Ordering::Relaxed)
     }
 
     fn reserve(&self) -> Option<Taken> {
@@ -247,10 +272,58 @@ impl Connection {
         let more = |streams| (streams < room).then_some(streams + 1);
         let counted = self
             .streams
+            .now
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         counted.ok()?;
+        self.streams.any.store(true, Ordering::Relaxed);
         let stream = Stream(Arc::clone(&self.streams));
         Some(Taken::Stream(self.sender.clone(), stream))
+    }
+}
+
+// === impl Streams ===
+
+impl Streams {
+    /// None yet, of a connection that somebody waits for.
+    const fn new() -> Self {
+        Self {
+            now: AtomicUsize::new(0),
+            any: AtomicBool::new(true),
+        }
+    }
+
+    /// Looks whether there is none, and was none at the last look and since.
+    fn look_for_rest(&self) -> bool {
+        let now = self.now.load(Ordering::Relaxed);
+        let any = self.any.swap(now > 0, Ordering::Relaxed);
+        now == 0 && !any
+    }
+}
+
+/// Lets go of the connection of `streams` when it has rested for the idle timeout: it closes when
+/// whoever just took it is done. Looks once in that time.
+async fn close_at_rest(pool: Weak<Inner>, streams: Arc<Streams>) -> Infallible {
+    while let Some(limit) = pool.upgrade().map(|p| p.dialer.config.idle_timeout) {
+        sleep(limit).await;
+        if streams.look_for_rest() && pool.upgrade().is_some_and(|p| p.let_go(&streams)) {
+            break;
+        }
+    }
+    pending().await
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Lets go of the connection of `streams`. Whether it was there: until the member's SETTINGS
+    /// have come, it is not.
+    fn let_go(&self, streams: &Arc<Streams>) -> bool {
+        let is_its = |connection: &&Connection| Arc::ptr_eq(&connection.streams, streams);
+        let before = self.connections.rcu(|connections| {
+            let others = connections.iter().filter(|other| !is_its(other));
+            others.cloned().collect::<Vec<_>>()
+        });
+        before.iter().any(|connection| is_its(&connection))
     }
 }
 
@@ -258,7 +331,7 @@ impl Connection {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -279,7 +352,35 @@ fn shared(error: Arc<UpstreamError>) -> UpstreamError {
             detail: *detail,
             retry_after: *retry_after,
         },
+        UpstreamError::Refused { detail, .. } => UpstreamError::Refused {
+            detail: *detail,
+            source: error.into(),
+        },
         UpstreamError::TimedOut { hop } => UpstreamError::TimedOut { hop: *hop },
         UpstreamError::Untrusted { hop, .. } => untrusted(*hop, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::Streams;
+
+    #[test]
+    fn a_connection_rests_from_one_look_to_the_next() {
+        let streams = Streams::new();
+        assert!(!streams.look_for_rest(), "somebody waits for it");
+        assert!(streams.look_for_rest());
+        // A watch that ends just before a look.
+        streams.now.store(1, Ordering::Relaxed);
+        assert!(!streams.look_for_rest());
+        streams.now.store(0, Ordering::Relaxed);
+        assert!(!streams.look_for_rest());
+        assert!(streams.look_for_rest());
+        // A stream that came and went.
+        streams.any.store(true, Ordering::Relaxed);
+        assert!(!streams.look_for_rest());
+        assert!(streams.look_for_rest());
     }
 }

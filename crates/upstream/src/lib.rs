@@ -14,6 +14,7 @@ mod http2;
 mod io;
 mod metrics;
 mod pace;
+mod replay;
 mod send;
 mod tunnel;
 
@@ -59,6 +60,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Rest on a connection before TCP asks whether the other side is there (RFC 9293, 3.8.4).
     pub tcp_keepalive: Duration,
+    /// Whether a member's first answer is the reason to connect for what lasts, before anybody asks
+    /// for that.
+    pub prewarm: bool,
 }
 
 /// Makes [`Upstream`]s: a [`NewService`] for a [`Target`].
@@ -103,6 +107,8 @@ struct Pools {
     http1_only: AtomicBool,
     /// It did not agree to HTTP/1.1: what it speaks is seen when a stream is asked for.
     no_http1: AtomicBool,
+    /// A connection was made ahead for what lasts, or need not be.
+    is_warm: AtomicBool,
 }
 
 // === impl Config ===
@@ -120,13 +126,14 @@ impl Config {
 }
 
 impl Default for Config {
-    /// 10 s to connect and for TLS, 60 s at rest, TCP asks after 30 s.
+    /// 10 s to connect and for TLS, 60 s at rest, TCP asks after 30 s, connections are made ahead.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
             tls_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             tcp_keepalive: Duration::from_secs(30),
+            prewarm: true,
         }
     }
 }
@@ -175,6 +182,7 @@ impl NewUpstream {
             endpoint,
             http1_only: AtomicBool::new(!is_https),
             no_http1: AtomicBool::new(false),
+            is_warm: AtomicBool::new(!self.config.prewarm),
             health,
             dialer,
         })
@@ -287,8 +295,20 @@ impl Pools {
         };
         if answer.is_ok() {
             self.health.heard();
+            self.warm();
         }
         answer
+    }
+
+    /// At the first answer, connects for what lasts: a watch follows the list, a log or an exec the
+    /// object, and need not wait for a handshake then.
+    fn warm(&self) {
+        if !self.is_warm.load(Ordering::Relaxed)
+            && !self.is_warm.swap(true, Ordering::Relaxed)
+            && !self.http1_only.load(Ordering::Relaxed)
+        {
+            self.lasting.warm();
+        }
     }
 
     /// Whether the member may speak HTTP/1.1 as well as HTTP/2.

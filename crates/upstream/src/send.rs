@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, GuardedBody, WholeBody};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
+    HeaderMap, HeaderValue, Request, Response, Uri, Version,
     header::{CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING},
 };
 use http_body::Body as _;
@@ -13,10 +13,11 @@ use hyper::client::conn::{TrySendError, http2::SendRequest};
 
 use crate::{
     Pools,
-    detail::Told,
+    detail::{Told, detail},
     dial::failed,
     http1::{Answer, Lease, Reuse, Sought},
     http2::{self, Stream, Taken},
+    replay::{Replay, is_safe},
 };
 
 /// How many connections may be closed by the member, or requests refused, before one is taken.
@@ -36,13 +37,6 @@ enum Attempt {
     Refused(Request<Body>, UpstreamError),
     /// The connection was gone before the member saw the request.
     NotSent(Request<Body>),
-}
-
-/// A request without a body, kept to be sent again.
-struct Replay {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
 }
 
 impl Pools {
@@ -136,7 +130,11 @@ impl Pools {
 
     async fn send_http1(&self, mut lease: Lease, mut request: Request<Body>) -> Attempt {
         self.prepare_http1(&mut request);
-        let replay = lease.reused.then(|| Replay::of(&request)).flatten();
+        let mut replay = None;
+        if lease.reused && is_safe(request.method()) {
+            let (kept, again) = Replay::of(request);
+            (replay, request) = (Some(kept), again);
+        }
         let Some(opened) = lease.opened() else {
             return Attempt::NotSent(request);
         };
@@ -160,14 +158,15 @@ impl Pools {
         if let Err(error) = self.prepare_http2(&mut request) {
             return Attempt::Failed(error);
         }
-        let replay = Replay::of(&request);
+        let is_whole = request.body().is_end_stream();
+        let (replay, request) = Replay::of(request);
         match sender.try_send_request(request).await {
-            Ok(response) => Attempt::Answered(response.map(|body| match replay {
-                Some(_) => Body::new(GuardedBody::new(WholeBody::new(body), stream)),
+            Ok(response) => Attempt::Answered(response.map(|body| match is_whole {
+                true => Body::new(GuardedBody::new(WholeBody::new(body), stream)),
                 // The answer may be whole before its request is, which is reset then.
-                None => Body::new(GuardedBody::new(body, stream)),
+                false => Body::new(GuardedBody::new(body, stream)),
             })),
-            Err(error) => unsent(error, replay),
+            Err(error) => unsent(error, Some(replay)),
         }
     }
 
@@ -240,14 +239,24 @@ fn unsent(mut error: TrySendError<Request<Body>>, replay: Option<Replay>) -> Att
         return Attempt::NotSent(request);
     }
     let error = error.into_error();
-    match replay {
-        Some(replay) if is_refused(&error) => {
-            Attempt::Refused(replay.into_request(), failed(Hop::Request, error))
-        }
-        Some(replay) if replay.is_safe() && is_lost(&error) => {
-            Attempt::Lost(replay.into_request(), failed(Hop::Request, error))
-        }
-        Some(_) | None => Attempt::Failed(failed(Hop::Request, error)),
+    let is_refused = is_refused(&error);
+    let may_repeat = |replay: &Replay| is_refused || (replay.is_safe() && is_lost(&error));
+    let again = replay.filter(may_repeat).and_then(Replay::into_request);
+    let error = match is_refused {
+        true => refused(error),
+        false => failed(Hop::Request, error),
+    };
+    match again {
+        Some(request) if is_refused => Attempt::Refused(request, error),
+        Some(request) => Attempt::Lost(request, error),
+        None => Attempt::Failed(error),
+    }
+}
+
+fn refused(error: hyper::Error) -> UpstreamError {
+    UpstreamError::Refused {
+        detail: detail(&error),
+        source: Box::new(error),
     }
 }
 
@@ -268,30 +277,4 @@ fn is_lost(error: &hyper::Error) -> bool {
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
-}
-
-// === impl Replay ===
-
-impl Replay {
-    fn of(request: &Request<Body>) -> Option<Self> {
-        request.body().is_end_stream().then(|| Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            headers: request.headers().clone(),
-        })
-    }
-
-    /// Whether it changes nothing if it is done twice, because it changes nothing (RFC 9110,
-    /// section 9.2.1).
-    fn is_safe(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
-    }
-
-    fn into_request(self) -> Request<Body> {
-        let mut request = Request::new(Body::empty());
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
-        request
-    }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use fleetgate_apimachinery::{json, status::Status};
 use fleetgate_model::{Reason, Refusal};
-use fleetgate_proxy::HEAD_TOO_LARGE;
+use fleetgate_proxy::{ERROR_SOURCE, HEAD_TOO_LARGE};
 use fleetgate_stack::InPieces;
 use http::StatusCode;
 use tokio::{
@@ -244,7 +244,7 @@ fn refusal(written: &[u8]) -> Option<Vec<u8>> {
     let body = json::to_vec(&status).unwrap_or_default();
     let mut answer = format!(
         "HTTP/1.1 {code}\r\n{fields}cache-control: no-cache, private\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+         content-type: application/json\r\n{ERROR_SOURCE}: caller\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
     .into_bytes();
@@ -277,6 +277,7 @@ mod tests {
         );
         assert!(head.ends_with(&format!("content-length: {}", body.len())));
         assert!(!head.contains("content-length: 0"), "{head}");
+        assert!(head.contains("\r\nx-fleetgate-error: caller\r\n"), "{head}");
         assert!(
             body.contains("\"code\":431") && body.contains("\"kind\":\"Status\""),
             "{body}"

@@ -7,6 +7,7 @@
 mod circuits;
 mod closing;
 mod connecting;
+mod farewells;
 mod forward_proxies;
 mod gateways;
 mod h1_members;

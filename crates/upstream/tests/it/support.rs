@@ -1,6 +1,6 @@
 //! What the tests share: an upstream with its metrics, requests, and raw members.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fleetgate_model::{
@@ -12,6 +12,8 @@ use fleetgate_testkit::certs::{self, Ca, Leaf};
 use fleetgate_upstream::{Config, Metrics, NewUpstream, Upstream};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use prometheus_client::registry::Registry;
 use tower::ServiceExt;
 
@@ -66,6 +68,7 @@ impl Setup {
                 tls_timeout: 10 * second,
                 idle_timeout: 60 * second,
                 tcp_keepalive: 30 * second,
+                prewarm: false,
             },
         }
     }
@@ -194,6 +197,19 @@ pub(crate) async fn chunk(body: &mut Body) -> Option<Bytes> {
     }
 }
 
+/// Serves HTTP/2, and answers with the method.
+pub(crate) async fn serve_http2(stream: Accepted, max_streams: u32) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let method = request.method().to_string();
+        Ok::<_, Infallible>(Response::new(Body::full(method)))
+    });
+    http2::Builder::new(TokioExecutor::new())
+        .max_concurrent_streams(max_streams)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .unwrap_or_default();
+}
+
 /// An address at which nobody listens.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
@@ -227,6 +243,7 @@ pub(crate) fn assert_failed(
         }
         error @ (UpstreamError::Config { .. }
         | UpstreamError::GivenUp { .. }
+        | UpstreamError::Refused { .. }
         | UpstreamError::TimedOut { .. }
         | UpstreamError::Untrusted { .. }) => panic!("{error:?}"),
     }
@@ -244,6 +261,7 @@ pub(crate) fn assert_untrusted(
         error @ (UpstreamError::Config { .. }
         | UpstreamError::Failed { .. }
         | UpstreamError::GivenUp { .. }
+        | UpstreamError::Refused { .. }
         | UpstreamError::TimedOut { .. }) => panic!("{error:?}"),
     }
 }
@@ -255,6 +273,7 @@ pub(crate) fn assert_timed_out(result: Result<Response<Body>, UpstreamError>, wa
         error @ (UpstreamError::Config { .. }
         | UpstreamError::Failed { .. }
         | UpstreamError::GivenUp { .. }
+        | UpstreamError::Refused { .. }
         | UpstreamError::Untrusted { .. }) => panic!("{error:?}"),
     }
 }

@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::support::{Ends, Http2, PATIENCE, PROXY, World, end, member_leaf};
+use super::support::{End, Ends, Http2, PATIENCE, PROXY, World, end, member_leaf};
 
 /// A short one takes a kept connection of HTTP/1.1 where there is one, the other a stream.
 const PATHS: [&str; 2] = ["/api/v1/namespaces/n/configmaps", "/apis/x/proxy"];
@@ -198,6 +198,23 @@ async fn a_request_of_http2_that_is_reset_is_never_whole_to_the_member() {
                 let sized = Http2::request(path).header(header::CONTENT_LENGTH, 8);
                 send_http2(&mut caller, &mut member, sized, reset).await;
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_makes_no_sense_is_its_callers_fault() {
+    for protocol in PROTOCOLS {
+        let member = Reader::start(protocol).await;
+        let world = World::start(&member.server.https()).await;
+        for path in PATHS {
+            let mut caller = world.http1().await;
+            let head = format!("POST {PROXY}{path} HTTP/1.1\r\nHost: server\r\n{CHUNKED}\r\n\r\n");
+            caller.write(head.as_bytes()).await;
+            caller.write(b"3\r\nabc\r\nno length\r\n").await;
+            let answer = caller.answer().await.expect("an answer");
+            assert_eq!((answer.code, answer.end), (400, End::Whole), "{protocol}");
+            assert_eq!(answer.header("x-fleetgate-error"), "caller", "{protocol}");
         }
     }
 }

@@ -307,6 +307,7 @@ fn stack(
         tls_timeout: limits.connect,
         tcp_keepalive: PATIENCE,
         idle_timeout: PATIENCE,
+        prewarm: true,
     };
     let upstream_metrics = fleetgate_upstream::Metrics::register(&mut registry);
     let new_upstream = NewUpstream::new(upstream, upstream_metrics, tasks.clone());

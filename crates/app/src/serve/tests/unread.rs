@@ -1,14 +1,28 @@
 //! Whoever still sends when the answer comes gets the answer, and is not cut off at once.
 
-use std::{future::poll_fn, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{self, poll_fn},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use fleetgate_stack::{Body, Tasks};
 use h2::Reason;
-use http::Method;
-use tokio::time::{Instant, timeout};
+use http::{Method, Request, Response};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, timeout},
+};
+use tower::service_fn;
 
-use super::support::{End, Http2, PATIENCE, PROXY, World};
+use super::support::{
+    END, End, GOAWAY, HEADERS, Http2, PATIENCE, PROXY, RawHttp2, World, frame, get_block,
+};
 
+/// Frame type, and flag.
+const DATA: u8 = 0;
+const END_HEADERS: u8 = 4;
 /// Refused before anybody reads a body.
 const REFUSED: &str = "/../x";
 
@@ -45,6 +59,39 @@ async fn nobody_is_listened_to_for_long() {
     assert_eq!(reset, Reason::NO_ERROR);
     assert!(since.elapsed() >= Duration::from_secs(1));
     assert_eq!(answer.await.expect("an answer").status(), 400);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_by_the_byte_and_is_not_read_ends_no_other_request() {
+    let reads_nothing = service_fn(async |request: Request<Body>| {
+        if request.method() == Method::POST {
+            future::pending::<()>().await;
+        }
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
+    let world = World::serving(reads_nothing, Tasks::default()).await;
+    let mut caller = RawHttp2::start(&world).await;
+    let block = get_block("/", &[]);
+    // The same block but for the third of the static table, POST.
+    let post = [&[0x83], &block[1..]].concat();
+    let bytes = frame(DATA, 0, 1, b"x").repeat(40_000);
+    let all = [
+        frame(HEADERS, END_HEADERS, 1, &post),
+        bytes,
+        frame(HEADERS, END, 3, &block),
+    ];
+    caller.stream.write_all(&all.concat()).await.expect("sent");
+    let answer = loop {
+        match caller.next().await.expect("a word before the end") {
+            (HEADERS, payload) => break payload,
+            (kind, _) => assert_ne!(kind, GOAWAY),
+        }
+    };
+    assert_eq!(
+        answer.first(),
+        Some(&0x88),
+        "\":status 200\" of the static table"
+    );
 }
 
 #[tokio::test]
