@@ -5,17 +5,14 @@ use fleetgate_apimachinery::{
     query::Query,
     status::Status,
 };
-use fleetgate_model::{Fault, Refusal};
+use fleetgate_model::Refusal;
 use fleetgate_stack::Body;
 use http::{
-    HeaderName, HeaderValue, Request, Response, Uri,
+    HeaderValue, Request, Response, Uri,
     header::{ACCEPT, USER_AGENT},
 };
 
 use crate::respond;
-
-/// Says that the answer is this server's and not the member's.
-const ERROR_SOURCE: HeaderName = HeaderName::from_static("x-fleetgate-error");
 
 /// What of a request says how its status is to look: cheap to keep, and read only if there is one.
 struct Form {
@@ -25,8 +22,7 @@ struct Form {
 }
 
 /// What renders a refusal of `request`: as a `Status` (`metav1.Status`) in a form that its caller
-/// accepts, with `Retry-After` where a retry can help and `X-Fleetgate-Error: member` where a
-/// member, or the way to it, is at fault.
+/// accepts, with `Retry-After` where a retry can help.
 pub fn renderer(request: &Request<Body>) -> impl FnOnce(&Refusal) -> Response<Body> + Send + use<> {
     let header = |name| request.headers().get(name).cloned();
     let form = Form {
@@ -34,19 +30,7 @@ pub fn renderer(request: &Request<Body>) -> impl FnOnce(&Refusal) -> Response<Bo
         user_agent: header(USER_AGENT),
         uri: request.uri().clone(),
     };
-    move |refusal| render(refusal, form.status_format())
-}
-
-fn render(refusal: &Refusal, format: StatusFormat) -> Response<Body> {
-    let mut response = respond::status(&Status::from(refusal.clone()), format);
-    match refusal.fault {
-        Fault::Member => {
-            let member = HeaderValue::from_static("member");
-            response.headers_mut().insert(ERROR_SOURCE, member);
-        }
-        Fault::Caller | Fault::Server => {}
-    }
-    response
+    move |refusal| respond::status(&Status::from(refusal.clone()), form.status_format())
 }
 
 // === impl Form ===
@@ -149,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_member_is_named_as_the_source_and_a_retry_is_invited() {
+    async fn where_a_retry_can_help_it_is_invited() {
         let refusal = Refusal::caller(
             StatusCode::SERVICE_UNAVAILABLE,
             Reason::ServiceUnavailable,
@@ -158,7 +142,6 @@ mod tests {
         .blame(Fault::Member, Some(Duration::from_secs(1)));
         let response = rendered(&refusal, "");
         assert_eq!(response.headers()["retry-after"], "1");
-        assert_eq!(response.headers()["x-fleetgate-error"], "member");
         let body = String::from_utf8(body(response).await).expect("JSON");
         assert!(body.contains("\"retryAfterSeconds\":1"), "{body}");
     }

@@ -25,6 +25,15 @@ pub enum Error {
         #[source]
         source: AuthorizeError,
     },
+    /// The body of the request broke off on its way to the cluster, or cannot be read.
+    #[error("the body of the request to cluster {cluster} broke off")]
+    Body {
+        /// The cluster.
+        cluster: String,
+        /// What came of it.
+        #[source]
+        source: UpstreamError,
+    },
     /// No cluster of this name is registered.
     #[error("no cluster {0:?} is registered")]
     ClusterNotFound(String),

@@ -11,11 +11,11 @@
 //!
 //! # Embedding
 //!
-//! A [`StageLayer`] is one tower layer for any row of stages, so that layers of others can stand in
-//! front of the stages, behind them and between them.
-//! The ports are closures here; `examples/embed.rs` is a whole program with real connections. One
-//! that means it brings `fleetgate-authn`, `-authz`,
-//! `-registry`, `-credentials` and `-upstream`, or its own.
+//! [`one_cluster`] is the whole stack for one cluster; `examples/embed.rs` is a program around it,
+//! with real connections. One with many clusters, or layers of its own, puts the stack together as
+//! below: a [`StageLayer`] is one tower layer for any row of stages, so that layers of others can
+//! stand in front of the stages, behind them and between them. The ports are closures here;
+//! `fleetgate-authn`, `-authz`, `-registry`, `-credentials` and `-upstream` have others.
 //!
 //! ```
 //! use std::{future::ready, sync::Arc, time::Duration};
@@ -24,7 +24,7 @@
 //! use fleetgate_model::{AuthenticateError, AuthorizeError, CredentialsError};
 //! use fleetgate_model::{UpstreamError, User};
 //! use fleetgate_proxy::*;
-//! use fleetgate_stack::{Body, Tasks};
+//! use fleetgate_stack::Body;
 //! use http::{HeaderValue, Request, Response, request::Parts};
 //! use http_body_util::BodyExt;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -38,7 +38,7 @@
 //! });
 //! let authenticate = |parts: &mut Parts| {
 //!     parts.headers.remove("authorization");
-//!     ready(Ok::<_, AuthenticateError>(User { name: "jane".to_owned(), ..User::default() }))
+//!     ready(Ok::<_, AuthenticateError>(User::named("jane")))
 //! };
 //! let authorize = Arc::new(|_: &User, asked: &Attributes| {
 //!     let Some(resource) = &asked.resource else { return ready(Ok(Decision::allow())) };
@@ -56,8 +56,7 @@
 //! let metrics = Metrics::register(&mut Default::default());
 //! let limits = InFlightLimits { reading: 400, mutating: 200 };
 //! let in_flight = InFlightLayer::new(limits, &metrics);
-//! let request_timeout = Duration::from_secs(60);
-//! let config = Config { request_timeout, tasks: Tasks::default(), metrics };
+//! let config = Config::new(Duration::from_secs(60), metrics);
 //! let who = SoundHead
 //!     .then(Authentication::new(authenticate))
 //!     .then(Attribution)
@@ -108,6 +107,7 @@ mod limits;
 mod location;
 mod member;
 mod metrics;
+mod one_cluster;
 mod rescue;
 mod rescue_layer;
 mod route;
@@ -128,8 +128,9 @@ pub use head::{HEAD_TOO_LARGE, HeadError, MAX_FIELDS, MAX_HEAD, SoundHead};
 pub use impersonate::{Acting, ConstrainedImpersonation, Impersonation, Impersonator};
 pub use in_flight::{InFlight, InFlightLayer, InFlightLimits};
 pub use metrics::Metrics;
+pub use one_cluster::one_cluster;
 pub use rescue::refusal;
-pub use rescue_layer::{Rescue, RescueLayer};
+pub use rescue_layer::{ERROR_SOURCE, Rescue, RescueLayer};
 pub use route::{Routed, Routing, RoutingLayer};
 pub use stage::{Stage, StageLayer, Staged, Then};
 
@@ -143,4 +144,17 @@ pub struct Config {
     pub tasks: Tasks,
     /// Counts requests.
     pub metrics: Metrics,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// With tasks of its own.
+    pub fn new(request_timeout: Duration, metrics: Metrics) -> Self {
+        Self {
+            request_timeout,
+            tasks: Tasks::default(),
+            metrics,
+        }
+    }
 }

@@ -28,6 +28,7 @@ use crate::{
     location::Locations,
     metrics::MemberMetrics,
     rescue::refusal,
+    rescue_layer::ERROR_SOURCE,
     route::Routed,
     trailers::OwnTrailers,
     upgrade,
@@ -148,7 +149,9 @@ where
         })?;
         request.extensions_mut().clear();
         let version = request.version();
-        let mut request = request.map(|body| OwnTrailers::of(body, version));
+        let (parts, body) = request.into_parts();
+        let (body, broken) = OwnTrailers::of(body, version);
+        let mut request = Request::from_parts(parts, body);
         let headers = request.headers_mut();
         strip_hop_by_hop(headers, protocol);
         present(headers, user, credentials).map_err(|source| {
@@ -164,7 +167,14 @@ where
         let limits = &self.lasting.limits;
         let place = limits.enter(class, &user.name, self.request_timeout).await;
         let place = place.map_err(|Full| Error::ClusterBusy(self.name.as_str().to_owned()))?;
-        let response = self.call(ToMember { request, class }).await?;
+        let answer = self.call(ToMember { request, class }).await;
+        let response = answer.map_err(|source| {
+            if broken.get() && matches!(source, UpstreamError::Failed { .. }) {
+                let cluster = self.name.as_str().to_owned();
+                return Error::Body { cluster, source };
+            }
+            self.failed(source)
+        })?;
         match caller {
             Some(caller) => self.switch(response, caller, place),
             None if response.status().is_informational() => Err(self.no_upgrade(&response)),
@@ -180,10 +190,10 @@ where
         }
     }
 
-    async fn call(&self, to_member: ToMember<Body>) -> Result<Response<Body>, Error> {
+    async fn call(&self, to_member: ToMember<Body>) -> Result<Response<Body>, UpstreamError> {
         let ToMember { request, class } = to_member;
         let upstream = self.upstream.clone();
-        let answer = match class {
+        match class {
             Class::LongRunning | Class::Upgrade => {
                 upstream.oneshot(ToMember { request, class }).await
             }
@@ -195,12 +205,13 @@ where
                     Err(_) => Err(UpstreamError::TimedOut { hop: Hop::Request }),
                 }
             }
-        };
-        answer.map_err(|source| self.failed(source))
+        }
     }
 
     fn relay(&self, mut response: Response<Body>) -> Response<Body> {
         strip_hop_by_hop(response.headers_mut(), None);
+        // What no member may claim.
+        response.headers_mut().remove(ERROR_SOURCE);
         let code = response.status();
         let may_lead_elsewhere = code.is_redirection() || code.is_success();
         if may_lead_elsewhere
@@ -250,6 +261,7 @@ where
         if !switched {
             return Err(self.no_upgrade(&response));
         }
+        response.headers_mut().remove(ERROR_SOURCE);
         let generation = self.lasting.generation.clone();
         let ending = generation.ending().clone();
         let splice = upgrade::splice(caller.upgrade, member, ending, self.upgrade_idle_timeout);

@@ -1,6 +1,6 @@
 //! The one table from [`Error`] to [`Refusal`]. docs/errors.md shows it to users.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use fleetgate_apimachinery::status::Status;
 use fleetgate_model::{
@@ -26,6 +26,7 @@ pub fn refusal(error: &Error) -> Refusal {
             unavailable("the host cannot be asked who is calling")
         }
         Error::Authorize { .. } => unavailable("the host cannot be asked what the caller may do"),
+        Error::Body { .. } => bad_request("the body of the request broke off"),
         Error::ClusterBusy(name) => Refusal {
             details: Some(cluster_details(name)),
             ..too_many(format!(
@@ -47,9 +48,7 @@ pub fn refusal(error: &Error) -> Refusal {
             reason,
         } => forbidden(user, attributes, reason),
         Error::Head(error) => head(*error),
-        Error::Impersonate(message) => {
-            Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, message.clone())
-        }
+        Error::Impersonate(message) => bad_request(message.clone()),
         Error::MethodNotAllowed => Refusal {
             details: Some(RefusalDetails::default()),
             ..Refusal::caller(
@@ -76,15 +75,17 @@ pub fn refusal(error: &Error) -> Refusal {
 
 fn head(error: HeadError) -> Refusal {
     match error {
-        HeadError::Ambiguous(message) => {
-            Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, message)
-        }
+        HeadError::Ambiguous(message) => bad_request(message),
         HeadError::TooLarge => Refusal::caller(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Reason::Unknown,
             HEAD_TOO_LARGE,
         ),
     }
+}
+
+fn bad_request(message: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::caller(StatusCode::BAD_REQUEST, Reason::BadRequest, message)
 }
 
 fn cluster_details(name: &str) -> RefusalDetails {
@@ -178,6 +179,11 @@ fn upstream(cluster: &str, error: &UpstreamError) -> Refusal {
             let message = failed(cluster, *hop, *detail);
             let retry_after = Some((*retry_after).max(Duration::from_secs(1)));
             member(StatusCode::SERVICE_UNAVAILABLE, message, retry_after)
+        }
+        // Nothing was done with it: trying again is safe.
+        UpstreamError::Refused { detail, .. } => {
+            let message = failed(cluster, Hop::Request, *detail);
+            member(StatusCode::SERVICE_UNAVAILABLE, message, RETRY_AFTER)
         }
         UpstreamError::TimedOut { hop } => {
             let message = format!("cluster {cluster}: {hop}: timed out");

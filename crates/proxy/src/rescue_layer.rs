@@ -10,10 +10,14 @@ use std::{
 use fleetgate_model::{Fault, Refusal};
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
+use http::{HeaderName, HeaderValue, Request, Response, Version, header::CONNECTION};
 use tower::{Layer, Service};
 
 use crate::{Error, audit_id, refusal};
+
+/// Says that an answer is no member's, and who is at fault: `caller`, `server`, or `member` for a
+/// member or the way to it.
+pub const ERROR_SOURCE: HeaderName = HeaderName::from_static("x-fleetgate-error");
 
 /// Applies [`Rescue`].
 #[derive(Clone, Debug)]
@@ -21,8 +25,9 @@ pub struct RescueLayer<F> {
     render: Arc<F>,
 }
 
-/// Answers each [`Error`] with what `render` makes of its [`Refusal`]. Never fails. Tells every
-/// request and every answer its `Audit-Id`.
+/// Answers each [`Error`] with what `render` makes of its [`Refusal`], and says in
+/// [`ERROR_SOURCE`] who is at fault. Never fails. Tells every request and every answer its
+/// `Audit-Id`.
 #[derive(Clone, Debug)]
 pub struct Rescue<F, S> {
     render: Arc<F>,
@@ -84,6 +89,9 @@ where
                 let refusal = refusal(&error);
                 log(&error, &refusal, &id);
                 let mut answer = render(&refusal);
+                answer
+                    .headers_mut()
+                    .insert(ERROR_SOURCE, source(refusal.fault));
                 if matches!(error, Error::Head(_)) && version <= Version::HTTP_11 {
                     // Nobody knows where the next request would begin.
                     let close = HeaderValue::from_static("close");
@@ -95,6 +103,14 @@ where
             Ok(answer)
         })
     }
+}
+
+fn source(fault: Fault) -> HeaderValue {
+    HeaderValue::from_static(match fault {
+        Fault::Caller => "caller",
+        Fault::Member => "member",
+        Fault::Server => "server",
+    })
 }
 
 fn log(error: &Error, refusal: &Refusal, id: &HeaderValue) {

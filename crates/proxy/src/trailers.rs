@@ -1,7 +1,12 @@
-//! Trailers of a request: fields that some servers read as if they stood in the head.
+//! The body of a request on its way to a member: without trailers that a caller must not send, as
+//! some servers read them as if they stood in the head; and it is known whether it broke off.
 
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -13,21 +18,41 @@ use http_body::{Frame, SizeHint};
 use crate::identity::strip_trailers;
 
 /// Passes a body through, but for trailers that a caller must not send to a member.
-pub(crate) struct OwnTrailers(Body);
+pub(crate) struct OwnTrailers {
+    inner: Body,
+    broken: Arc<AtomicBool>,
+}
+
+/// Whether the caller's own body broke off.
+#[derive(Debug, Default)]
+pub(crate) struct Broken(Option<Arc<AtomicBool>>);
 
 // === impl OwnTrailers ===
 
 impl OwnTrailers {
     /// `body` of a request of `version`, as it is where there is nothing to come. One that was
     /// reset is no whole one.
-    pub(crate) fn of(body: Body, version: Version) -> Body {
+    pub(crate) fn of(body: Body, version: Version) -> (Body, Broken) {
         if http_body::Body::is_end_stream(&body) {
-            body
-        } else if version == Version::HTTP_2 {
-            Body::new(Self(Body::new(WholeBody::new(body))))
-        } else {
-            Body::new(Self(body))
+            return (body, Broken::default());
         }
+        let inner = match version {
+            Version::HTTP_2 => Body::new(WholeBody::new(body)),
+            _ => body,
+        };
+        let broken = Arc::<AtomicBool>::default();
+        let told = Broken(Some(Arc::clone(&broken)));
+        (Body::new(Self { inner, broken }), told)
+    }
+}
+
+// === impl Broken ===
+
+impl Broken {
+    pub(crate) fn get(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|told| told.load(Ordering::Relaxed))
     }
 }
 
@@ -39,7 +64,10 @@ impl http_body::Body for OwnTrailers {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+        let mut frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if matches!(frame, Some(Err(_))) {
+            self.broken.store(true, Ordering::Relaxed);
+        }
         if let Some(Ok(frame)) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
         {
@@ -52,11 +80,11 @@ impl http_body::Body for OwnTrailers {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.inner.size_hint()
     }
 }
 
@@ -79,8 +107,9 @@ mod tests {
             // As hyper shows a stream that was reset with NO_ERROR or CANCEL.
             let half = Frame::data(Bytes::from_static(b"half"));
             let half = StreamBody::new(stream::iter([Ok::<_, Infallible>(half)]));
-            let body = OwnTrailers::of(Body::new(half), version);
+            let (body, broken) = OwnTrailers::of(Body::new(half), version);
             assert_eq!(body.collect().await.is_ok(), whole, "{version:?}");
+            assert_eq!(broken.get(), !whole, "{version:?}");
         }
     }
 }

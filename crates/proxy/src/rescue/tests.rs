@@ -25,7 +25,7 @@ fn attributes() -> Attributes {
             ..Resource::default()
         }),
         path: "/apis/cluster.karmada.io/v1alpha1/clusters/member2/proxy/api".to_owned(),
-        long_running: false,
+        ..Attributes::default()
     }
 }
 

@@ -129,6 +129,8 @@ async fn an_answers_headers_come_back_but_for_those_of_its_connection() {
         ("proxy-authenticate", "Basic"),
         ("connection", "x-mine"),
         ("x-mine", "1"),
+        // Only we say so.
+        ("x-fleetgate-error", "server"),
     ]);
     let member = FakeMember::plain().start(move |_: &Received| Answer::Full {
         status: StatusCode::TOO_MANY_REQUESTS,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use fleetgate_model::{CredentialsError, Hop, SecretRef, UpstreamError};
+use fleetgate_proxy::ERROR_SOURCE;
 use fleetgate_testkit::FakeMember;
 use futures::FutureExt;
 use http::{HeaderValue, Method, StatusCode};
@@ -75,6 +76,23 @@ async fn a_caller_who_is_not_known_or_may_not_is_told_so() {
                 resource \"clusters/proxy\" in API group \"cluster.karmada.io\" at the cluster scope";
     check(&world, "denied", (403, rule, None)).await;
     assert!(member.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_says_whose_fault_it_is() {
+    let member = FakeMember::plain().echo().await;
+    let (world, away) = (World::of(&member), failed(Hop::Connect, None));
+    for (world, token, want) in [
+        (&world, "denied", "caller"),
+        (&world, "unasked", "server"),
+        (&away, "jane", "member"),
+    ] {
+        let mut request = request(Method::GET, "/api");
+        let bearer = HeaderValue::try_from(format!("Bearer {token}")).expect("a value");
+        request.headers_mut().insert("authorization", bearer);
+        let answer = world.send(request).await;
+        assert_eq!(answer.headers()[ERROR_SOURCE], want);
+    }
 }
 
 #[tokio::test]
@@ -156,6 +174,13 @@ async fn a_hop_that_failed_is_named() {
     });
     let message = "cluster m: tls: timed out";
     check(&given_up, "jane", (503, message, Some(1))).await;
+
+    let refused = failing(|| UpstreamError::Refused {
+        detail: Some("the stream was reset"),
+        source: "REFUSED_STREAM".into(),
+    });
+    let message = "cluster m: request: the stream was reset";
+    check(&refused, "jane", (503, message, Some(1))).await;
 
     let timed_out = |hop| failing(move || UpstreamError::TimedOut { hop });
     let message = "cluster m: connect: timed out";

@@ -101,6 +101,7 @@ impl World {
             tls_timeout: PATIENCE,
             idle_timeout: PATIENCE,
             tcp_keepalive: PATIENCE,
+            prewarm: true,
         };
         let metrics = fleetgate_upstream::Metrics::register(&mut Registry::default());
         let new_upstream = NewUpstream::new(config, metrics, tasks.clone());
