@@ -1,5 +1,6 @@
 //! The Cluster API on both stores against the host's kube-apiserver with ConfigMaps of the same size.
 
+mod bare;
 mod contender;
 mod report;
 mod watches;

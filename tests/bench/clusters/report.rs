@@ -21,11 +21,12 @@ const OPERATIONS: [&str; 7] = [
     "p99 ms",
     "CPU ms",
 ];
-const WATCHES: [&str; 6] = [
+const WATCHES: [&str; 7] = [
     "server",
     "event at 10, ms",
     "at 1,000, ms",
     "bytes alone, ms",
+    "sender alone, at 1,000, ms",
     "idle MiB",
     "1,000 watches MiB",
 ];
@@ -74,6 +75,7 @@ pub(crate) fn watches(report: &mut Report, all: &[(&'static str, FanOut)]) {
             Cell::Figure(ms(fan_out.few), 2),
             Cell::Figure(ms(fan_out.many), 2),
             Cell::Figure(ms(fan_out.wire), 2),
+            Cell::Figure(ms(fan_out.bare), 2),
             Cell::Figure(mib(fan_out.idle_kib), 1),
             Cell::Figure(mib(fan_out.watched_kib), 1),
         ]);

@@ -10,7 +10,7 @@ use super::{WATCHED, contender::Contender};
 use crate::watchers::Watchers;
 
 const FEW: usize = 10;
-const MANY: usize = 1_000;
+pub(super) const MANY: usize = 1_000;
 
 /// What was measured of one contender.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct FanOut {
     pub(crate) many: Duration,
     /// What the bytes of the events for the many take on the wire, alone.
     pub(crate) wire: Duration,
+    /// The time until many have an event of a server that does nothing else than send it.
+    pub(crate) bare: Duration,
 }
 
 // === impl FanOut ===
@@ -53,6 +55,7 @@ impl FanOut {
             watched_kib,
             few,
             many,
+            bare: super::bare::measure(list.body.len() / WATCHED).await?,
             wire: wire(contender, list.body.len() / WATCHED * (MANY - FEW)).await?,
         })
     }
