@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 /// How long a command may take that ends by itself.
@@ -186,14 +186,20 @@ impl Running {
                 let said = self.complaints().await;
                 panic!("{} has ended: {said}", self.line)
             }
-            Err(_) => panic!("{}: no line within {limit:?}", self.line),
+            Err(_) => panic!(
+                "{}: nothing more in time, after {:?}",
+                self.line, self.passed
+            ),
         }
     }
 
-    /// The next line that contains `wanted`. Panics if one keeps it waiting longer than `limit`.
+    /// The next line that contains `wanted`. Panics if it does not come within `limit`.
     pub async fn line_with(&mut self, limit: Duration, wanted: &str) -> String {
+        let end = Instant::now() + limit;
         loop {
-            let line = self.line(limit).await;
+            let line = self
+                .line(end.saturating_duration_since(Instant::now()))
+                .await;
             if line.contains(wanted) {
                 return line;
             }
