@@ -13,10 +13,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::sync::DropGuard;
 
 use crate::{
     Admitted, ApiServer, Config, MayAlso, Resource, Version,
@@ -58,8 +55,9 @@ impl Fixture {
     pub(crate) async fn new() -> Self {
         let store = Arc::new(MemoryStore::new(History::RECENT));
         let clusters = ClusterRegistry::new(ClusterStrategy::default(), store, "/registry");
-        let (stop, tasks) = (CancellationToken::new(), Tasks::default());
-        TaskTracker::new().spawn(clusters.run(stop.clone()));
+        let tasks = Tasks::default();
+        let stop = tasks.stopping().clone();
+        tasks.spawn(clusters.run(stop.clone()));
         clusters.registry().synced().await;
         let may_also: MayAlso = Arc::new(|user, attributes| {
             let refused = Refusal::caller(

@@ -58,6 +58,8 @@ pub(crate) struct Changes<O> {
     pub(crate) next: u64,
     /// Everything up to this revision is before [`Self::next`].
     pub(crate) revision: i64,
+    /// Nothing will come behind these.
+    pub(crate) last: bool,
 }
 
 /// Objects as of a revision.
@@ -99,6 +101,8 @@ struct State<O> {
     /// All changes after this revision are remembered.
     oldest: i64,
     revision: i64,
+    /// Whether nobody keeps this up with the store any more.
+    ended: bool,
 }
 
 // === impl Change ===
@@ -132,6 +136,7 @@ impl<O: Object> Cache<O> {
             first: 0,
             oldest: 0,
             revision: 0,
+            ended: false,
         };
         Self {
             state: RwLock::new(state),
@@ -169,6 +174,12 @@ impl<O: Object> Cache<O> {
     /// Wakes all who wait for what was [applied](Self::apply).
     pub(crate) fn announce(&self) {
         self.head.send_replace(self.state.read().revision);
+    }
+
+    /// Nothing comes any more: who watches is told what there is, and then that this was all.
+    pub(crate) fn end(&self) {
+        self.state.write().ended = true;
+        self.announce();
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Stored<O>>> {
@@ -233,6 +244,7 @@ impl<O: Object> Cache<O> {
             Some(_) | None => state.revision,
         };
         Ok(Changes {
+            last: state.ended && next == state.next(),
             changes,
             next,
             revision,

@@ -96,8 +96,8 @@ impl<S: Strategy> Registry<S> {
         );
     }
 
-    /// Keeps what is in memory up with the store until `token` is cancelled. A store that is away
-    /// is asked again and again; it never ends this.
+    /// Keeps what is in memory up with the store until `token` is cancelled, which ends all watches.
+    /// A store that is away is asked again and again; it never ends this.
     pub(crate) fn run(
         &self,
         observer: Arc<dyn Observe<S::Object>>,
@@ -111,7 +111,9 @@ impl<S: Strategy> Registry<S> {
             observer,
         };
         async move {
+            let cache = Arc::clone(&feed.cache);
             token.run_until_cancelled(feed.run()).await;
+            cache.end();
         }
     }
 

@@ -98,7 +98,8 @@ struct Watcher<O> {
     due: Pin<Box<Sleep>>,
 }
 
-/// The events that `spec` asks for. Ends at its time, or after an error.
+/// The events that `spec` asks for. Ends at its time, after an error, or when nobody keeps `cache`
+/// up any more.
 pub(crate) fn watch<O: Object>(
     cache: Arc<Cache<O>>,
     names: &'static Names,
@@ -273,7 +274,7 @@ impl<O: Object> Watcher<O> {
             Err(too_old) => self.end_too_old(self.seen, too_old.oldest),
             Ok(found) => {
                 self.is_current = found.changes.len() < MAX_BATCH;
-                self.next = Some(found.next);
+                self.next = (!found.last).then_some(found.next);
                 self.seen = self.seen.max(found.revision);
                 let news = found
                     .changes

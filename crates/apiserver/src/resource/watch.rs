@@ -41,10 +41,9 @@ impl<S: Strategy> Resource<S> {
         let upgrade = hyper::upgrade::on(&mut request);
         let (parts, _) = request.into_parts();
         let handshake = Handshake::of(&parts)?;
-        let ending = self.tasks.stopping().clone();
         let lines = self.lines(events.boxed(), shown);
-        let lines = lines.take_until(ending.clone().cancelled_owned());
         if let Some(handshake) = handshake {
+            let ending = self.tasks.stopping().clone();
             self.tasks.spawn(socket::run(upgrade, lines, ending));
             return Ok(handshake.answer());
         }

@@ -50,6 +50,28 @@ async fn ready(events: &mut Events) -> Vec<String> {
     all
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_watch_ends_with_what_keeps_the_memory_up() {
+    let fixture = Fixture::new().await;
+    let mut events = watch(&fixture, &ListOptions::default()).await;
+    fixture.create("a").await;
+    let registry = Arc::clone(fixture.registry());
+    fixture.stop().await;
+    // What had happened is told, and so it is to who comes later.
+    let mut late = registry
+        .watch(&ListOptions::default())
+        .await
+        .expect("a watch")
+        .boxed();
+    for events in [&mut events, &mut late] {
+        let before = Instant::now();
+        let told = events.next().await.as_ref().map(shown);
+        assert_eq!(told.as_deref(), Some("ADDED a"));
+        assert!(events.next().await.is_none());
+        assert_eq!(before.elapsed(), Duration::ZERO, "it ended at its own time");
+    }
+}
+
 async fn set_label(fixture: &Fixture, name: &str, value: Option<&str>) -> i64 {
     let change = Change::with(|current: &Stored<Cluster>| {
         let mut cluster: Cluster = current.object().clone();
