@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use fleetgate_tests::connection::{Caller, Connection, chunk};
+use memchr::memchr_iter;
 use tokio::{
     sync::Notify,
     task::JoinSet,
@@ -57,7 +58,7 @@ impl Watchers {
                 let seen = Arc::clone(&seen);
                 tasks.spawn(async move {
                     while let Some(bytes) = chunk(&mut body).await? {
-                        seen.add(bytes.iter().filter(|&&byte| byte == b'\n').count());
+                        seen.add(memchr_iter(b'\n', &bytes).count());
                     }
                     Ok(())
                 });
