@@ -2,6 +2,7 @@
 
 mod bodiless;
 mod edge;
+mod exchange;
 mod unread;
 
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -32,11 +33,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use self::{
-    bodiless::bodiless,
-    edge::{Edge, Served},
-    unread::read_on,
-};
+use self::{bodiless::bodiless, edge::Edge, exchange::Exchange, unread::read_on};
 
 /// A TLS handshake takes no longer, or the connection is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -211,10 +208,10 @@ where
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let served = Served::default();
-        let io = TokioIo::new(Edge::new(io, HEAD_TIMEOUT, served.clone()));
+        let exchange = Exchange::default();
+        let io = TokioIo::new(Edge::new(io, HEAD_TIMEOUT, exchange.clone()));
         let service = service_fn(|request: Request<Incoming>| {
-            served.set();
+            exchange.begin(&request);
             let mut request = read_on(request, &self.connections);
             let is_bodiless = *request.method() == Method::HEAD;
             let extensions = request.extensions_mut();
@@ -222,13 +219,14 @@ where
             if let Some(certificates) = &certificates {
                 extensions.insert(certificates.clone());
             }
-            let mut service = self.service.clone();
+            let (mut service, exchange) = (self.service.clone(), exchange.clone());
             async move {
                 let response = service.call(request).await?;
-                Ok::<_, Infallible>(match is_bodiless {
+                let response = match is_bodiless {
                     true => bodiless(response),
                     false => response,
-                })
+                };
+                Ok::<_, Infallible>(exchange.answer(response))
             }
         });
         let connection = self.builder.serve_connection_with_upgrades(io, service);

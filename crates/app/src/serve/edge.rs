@@ -1,13 +1,9 @@
-//! A caller's connection as HTTP sees it: its first bytes come in time, and a first request that
-//! the parser of HTTP/1.1 refuses by itself, without a body, is refused with a `Status`.
+//! A caller's connection as HTTP sees it: its first bytes come in time, and a request that the
+//! parser of HTTP/1.1 refuses by itself, without a body, is refused with a `Status`.
 
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll, ready},
 };
 
@@ -21,6 +17,8 @@ use tokio::{
     time::{Duration, Sleep, sleep},
 };
 
+use super::exchange::Exchange;
+
 /// What HTTP/2 begins with (RFC 9113, section 3.4). Until it is seen, or something else, nothing
 /// else limits how long a caller may take.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -32,16 +30,11 @@ const LINGER_BYTES: usize = 16 << 20;
 /// A connection on which HTTP is to be spoken.
 pub(super) struct Edge<I> {
     io: InPieces<I>,
-    served: Served,
+    exchange: Exchange,
     greeting: Option<Greeting>,
     refusal: Option<Written>,
     lingering: Option<Lingering>,
 }
-
-/// Whether a request of the connection was taken to be served. From then on what is written may be
-/// a member's, and no byte of it is looked at.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Served(Arc<AtomicBool>);
 
 /// The time for the first bytes, and how many of HTTP/2's have come.
 struct Greeting {
@@ -63,12 +56,13 @@ struct Lingering {
 // === impl Edge ===
 
 impl<I: AsyncRead> Edge<I> {
-    /// `io`, whose first bytes are to come within `limit`.
-    pub(super) fn new(io: I, limit: Duration, served: Served) -> Self {
+    /// `io`, whose first bytes are to come within `limit`. What is written while `exchange` is at
+    /// rest is the parser's; any other may be a member's, and no byte of it is looked at.
+    pub(super) fn new(io: I, limit: Duration, exchange: Exchange) -> Self {
         let limit = Box::pin(sleep(limit));
         Self {
             io: InPieces::new(io),
-            served,
+            exchange,
             greeting: Some(Greeting { seen: 0, limit }),
             refusal: None,
             lingering: None,
@@ -76,7 +70,7 @@ impl<I: AsyncRead> Edge<I> {
     }
 
     fn is_refusing(&mut self, written: &[u8]) -> bool {
-        if self.refusal.is_none() && !self.served.get() {
+        if self.refusal.is_none() && self.exchange.is_idle() {
             self.refusal = refusal(written).map(|bytes| Written { bytes, done: 0 });
         }
         self.refusal
@@ -170,7 +164,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.exchange.written_out();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -181,19 +177,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<I> {
             ready!(self.poll_linger(cx));
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-// === impl Served ===
-
-impl Served {
-    /// Says that a request is served.
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -261,7 +244,10 @@ mod tests {
         time::{Instant, timeout},
     };
 
-    use super::{Edge, LINGER, Served, refusal};
+    use fleetgate_stack::Body;
+    use http::{Method, Request, Response, StatusCode, Version};
+
+    use super::{Edge, Exchange, LINGER, refusal};
 
     const LIMIT: Duration = Duration::from_secs(32);
     const ITS_OWN: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
@@ -295,27 +281,56 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_is_written_after_a_request_was_served_is_not_looked_at() {
-        let (mut caller, server) = duplex(1 << 10);
-        let served = Served::default();
-        let mut edge = Edge::new(server, LIMIT, served.clone());
-        served.set();
+    /// A request that is none of the parser's business.
+    fn request(method: Method, version: Version) -> Request<()> {
+        let request = Request::builder().method(method).version(version);
+        request.body(()).expect("a request")
+    }
+
+    /// What a caller reads of three times [`ITS_OWN`]: before `served` is asked for, while it is
+    /// answered with `status`, and behind the answer.
+    async fn seen_around(served: Request<()>, status: StatusCode) -> [bool; 3] {
+        let (mut caller, server) = duplex(8 << 10);
+        let exchange = Exchange::default();
+        let mut edge = Edge::new(server, LIMIT, exchange.clone());
+        let mut response = Response::new(Body::full("a"));
+        *response.status_mut() = status;
+        exchange.begin(&served);
+        let answer = exchange.answer(response);
         edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
-        let first = [io::IoSlice::new(ITS_OWN.as_bytes())];
-        let count = edge.write_vectored(&first).await.expect("written");
-        assert_eq!(count, ITS_OWN.len());
-        edge.shutdown().await.expect("closed at once");
+        edge.flush().await.expect("flushed");
+        drop(answer);
+        edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
+        edge.flush().await.expect("flushed");
+        edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
         drop(edge);
         let mut read = String::new();
         caller.read_to_string(&mut read).await.expect("an end");
-        assert_eq!(read, ITS_OWN.repeat(2));
+        let mut rest = read.as_str();
+        [(); 3].map(|()| {
+            let after = rest.strip_prefix(ITS_OWN);
+            rest = after.unwrap_or(rest);
+            after.is_some()
+        })
+    }
+
+    #[tokio::test]
+    async fn nothing_is_looked_at_from_a_request_until_its_answer_is_written_out() {
+        let ok = StatusCode::OK;
+        let plain = seen_around(request(Method::GET, Version::HTTP_11), ok).await;
+        assert_eq!(plain, [true, true, false]);
+        // What is no HTTP/1.1 any more, or has several requests at a time.
+        let switched = request(Method::GET, Version::HTTP_11);
+        let switched = seen_around(switched, StatusCode::SWITCHING_PROTOCOLS).await;
+        let tunnel = seen_around(request(Method::CONNECT, Version::HTTP_11), ok).await;
+        let streams = seen_around(request(Method::GET, Version::HTTP_2), ok).await;
+        assert_eq!([switched, tunnel, streams], [[true; 3]; 3]);
     }
 
     #[tokio::test]
     async fn a_refusal_is_written_whole_through_a_narrow_pipe() {
         let (mut caller, server) = duplex(7);
-        let mut edge = Edge::new(server, LIMIT, Served::default());
+        let mut edge = Edge::new(server, LIMIT, Exchange::default());
         let write = async {
             edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
             drop(edge);
@@ -329,7 +344,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_caller_is_waited_for_until_it_says_what_it_speaks() {
         let (mut caller, server) = duplex(64);
-        let mut edge = Edge::new(server, LIMIT, Served::default());
+        let mut edge = Edge::new(server, LIMIT, Exchange::default());
         caller.write_all(b"PRI * HTTP/2").await.expect("sent");
         let mut buf = [0; 64];
         assert_eq!(edge.read(&mut buf).await.expect("the first bytes"), 12);
@@ -339,7 +354,7 @@ mod tests {
 
         for greeting in ["GET", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
             let (mut caller, server) = duplex(64);
-            let mut edge = Edge::new(server, LIMIT, Served::default());
+            let mut edge = Edge::new(server, LIMIT, Exchange::default());
             caller.write_all(greeting.as_bytes()).await.expect("sent");
             let count = edge.read(&mut buf).await.expect("the first bytes");
             assert_eq!(count, greeting.len());
@@ -351,7 +366,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_at_once_is_read_in_pieces() {
         let (mut caller, server) = duplex(1 << 20);
-        let mut edge = Edge::new(server, LIMIT, Served::default());
+        let mut edge = Edge::new(server, LIMIT, Exchange::default());
         caller.write_all(&[7; 100_000]).await.expect("sent");
         let read = edge.read(&mut vec![0; 1 << 20]).await.expect("a piece");
         assert_eq!(read, 16 << 10);
@@ -360,7 +375,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refused_caller_is_listened_to_for_a_while() {
         let (mut caller, server) = duplex(4 << 10);
-        let mut edge = Edge::new(server, LIMIT, Served::default());
+        let mut edge = Edge::new(server, LIMIT, Exchange::default());
         edge.write_all(ITS_OWN.as_bytes()).await.expect("written");
         let since = Instant::now();
         let both = async { tokio::join!(caller.write_all(&[0; 64 << 10]), edge.shutdown()) };

@@ -21,8 +21,14 @@ async fn a_head_that_is_too_large_gets_a_status() {
     let world = World::start(&member.url()).await;
     let long = format!("X-Long: {}\r\n", "x".repeat(2 << 20));
     let many: String = (0..1100).map(|n| format!("X-{n}: 1\r\n")).collect();
-    for fields in [long, many] {
+    // As the first request of a connection, and as a later one.
+    for (fields, earlier) in [(&long, 0), (&many, 0), (&long, 1), (&many, 2)] {
         let mut caller = world.http1().await;
+        for _ in 0..earlier {
+            let head = format!("GET {PROXY}/version HTTP/1.1\r\nHost: server\r\n\r\n");
+            caller.write(head.as_bytes()).await;
+            assert_eq!(caller.answer().await.expect("an answer").text(), "ok");
+        }
         let head = format!("GET {PROXY}/version HTTP/1.1\r\nHost: server\r\n{fields}\r\n");
         // The server may stop to listen before all was said.
         caller
@@ -52,7 +58,7 @@ async fn a_head_that_is_too_large_gets_a_status() {
         let seen = caller.exchange(request, b"").await.expect("an answer");
         is_refusal(&seen, 431);
     }
-    assert_eq!(member.requests(), []);
+    assert_eq!(member.requests().len(), 3);
     // Other streams of the connection go on.
     assert_eq!(
         caller.get("/version").await.expect("an answer").text(),
