@@ -8,13 +8,13 @@ mod unread;
 use std::{convert::Infallible, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fleetgate_model::{PeerAddress, PeerCertificates};
-use fleetgate_proxy::{MAX_FIELDS, MAX_HEAD};
+use fleetgate_proxy::{MAX_FIELDS, MAX_HEAD, takes_trailers};
 use fleetgate_stack::{Body, Corked, Turns};
 use futures::{
     FutureExt,
     future::{BoxFuture, join},
 };
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version, header::TRAILER};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -48,6 +48,10 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// overhead, up to 255 bytes each. So it is as large as that two bodies, sent by the byte to members
 /// that read nothing, end no other request of a hub's connection.
 const CONNECTION_WINDOW: u32 = 256 << 20;
+/// Streams that were reset before they were looked at, for each that there may be at a time: more
+/// of them close the connection, which may be that of all callers of the host. Go's server lets so
+/// many wait.
+const WAITING_RESETS: usize = 4;
 /// A silent HTTP/2 connection is asked for a sign of life.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
@@ -146,6 +150,8 @@ impl Remaining {
 }
 
 fn builder(max_streams: u32) -> Builder<TokioExecutor> {
+    let max_resets =
+        usize::try_from(max_streams).map_or(usize::MAX, |n| n.saturating_mul(WAITING_RESETS));
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -158,6 +164,7 @@ fn builder(max_streams: u32) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(max_streams)
+        .max_pending_accept_reset_streams(max_resets)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_INTERVAL)
@@ -214,6 +221,7 @@ where
             exchange.begin(&request);
             let mut request = read_on(request, &self.connections);
             let is_bodiless = *request.method() == Method::HEAD;
+            let drops_trailers = drops_trailers(&request);
             let extensions = request.extensions_mut();
             extensions.insert(peer);
             if let Some(certificates) = &certificates {
@@ -221,7 +229,10 @@ where
             }
             let (mut service, exchange) = (self.service.clone(), exchange.clone());
             async move {
-                let response = service.call(request).await?;
+                let mut response = service.call(request).await?;
+                if drops_trailers {
+                    response.headers_mut().remove(TRAILER);
+                }
                 let response = match is_bodiless {
                     true => bodiless(response),
                     false => response,
@@ -232,6 +243,12 @@ where
         let connection = self.builder.serve_connection_with_upgrades(io, service);
         watcher.watch(connection).await
     }
+}
+
+/// Whether hyper leaves out the trailers of the answer: of HTTP/1.1, it sends them to those alone
+/// who say that they take them. They must not be announced then.
+fn drops_trailers<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_2 && !takes_trailers(request.headers())
 }
 
 fn certificates(stream: &TlsStream<TcpStream>) -> Option<PeerCertificates> {

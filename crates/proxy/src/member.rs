@@ -22,6 +22,7 @@ use crate::{
     ending::{EndingBody, Manner},
     extended_connect::ExtendedConnect,
     flowing::Progress,
+    framing::reframe,
     generation::Generation,
     identity::{forwarded_for, present, strip_hop_by_hop},
     limits::{Entered, Limits},
@@ -209,6 +210,7 @@ where
     }
 
     fn relay(&self, mut response: Response<Body>) -> Response<Body> {
+        reframe(&mut response);
         strip_hop_by_hop(response.headers_mut(), None);
         // What no member may claim.
         response.headers_mut().remove(ERROR_SOURCE);

@@ -15,7 +15,8 @@ use tokio_util::task::TaskTracker;
 use tower::service_fn;
 
 use super::support::{
-    END, GOAWAY, HEADERS, Http2, RST_STREAM, RawHttp2, World, frame, get_block, member_leaf,
+    END, GOAWAY, HEADERS, Http2, MAX_STREAMS, RST_STREAM, RawHttp2, World, frame, get_block,
+    member_leaf,
 };
 use crate::serve::{HEAD_TIMEOUT, PING_INTERVAL, PING_TIMEOUT, Shared, builder};
 
@@ -106,6 +107,34 @@ async fn a_caller_who_never_ends_its_headers_is_cut_off_by_a_ping() {
     assert!(cut <= 4 * (PING_INTERVAL + PING_TIMEOUT), "{cut:?}");
 }
 
+/// A request for `path` on each of `count` streams, taken back at once.
+fn taken_back(path: &str, count: u32) -> Vec<u8> {
+    let block = get_block(path, &[]);
+    let pairs = (0..count).flat_map(|n| {
+        let stream = 2 * n + 1;
+        [
+            frame(HEADERS, END, stream, &block),
+            frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()),
+        ]
+    });
+    pairs.flatten().collect()
+}
+
+/// A hub puts the requests of many callers on one connection, and some go away all at once.
+#[tokio::test]
+async fn who_takes_back_as_many_requests_as_there_may_be_ends_no_other() {
+    let member = FakeMember::tls(&member_leaf()).echo().await;
+    let world = World::start(&member.url()).await;
+    let mut hub = RawHttp2::start(&world).await;
+    let path = format!("{}/version", super::support::PROXY);
+    let all = [
+        taken_back(&path, MAX_STREAMS),
+        frame(HEADERS, END, 2 * MAX_STREAMS + 1, &get_block(&path, &[])),
+    ];
+    hub.stream.write_all(&all.concat()).await.expect("sent");
+    assert!(hub.is_served().await);
+}
+
 #[tokio::test]
 async fn a_caller_who_takes_requests_back_at_once_is_sent_away() {
     const ENHANCE_YOUR_CALM: [u8; 4] = 11_u32.to_be_bytes();
@@ -115,15 +144,7 @@ async fn a_caller_who_takes_requests_back_at_once_is_sent_away() {
     let world = World::start(&member.url()).await;
     let mut hasty = RawHttp2::start(&world).await;
     let path = format!("{}/version", super::support::PROXY);
-    let block = get_block(&path, &[]);
-    let pairs = (0..1_000_u32).flat_map(|n| {
-        let stream = 2 * n + 1;
-        [
-            frame(HEADERS, END, stream, &block),
-            frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()),
-        ]
-    });
-    let pairs: Vec<_> = pairs.flatten().collect();
+    let pairs = taken_back(&path, 20 * MAX_STREAMS);
     // The server may close before it has read them all.
     hasty.stream.write_all(&pairs).await.unwrap_or_default();
     let reason = loop {

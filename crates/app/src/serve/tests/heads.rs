@@ -375,3 +375,66 @@ async fn what_a_caller_says_of_its_way_grows_by_the_caller() {
     assert_eq!(received.header("forwarded"), "for=10.0.0.1");
     assert_eq!(received.host, member.address().to_string());
 }
+
+#[tokio::test]
+async fn an_answer_is_framed_anew_for_each_version() {
+    let twice = "content-length: 2\r\ncontent-length: 2\r\n";
+    let answers = [
+        ("HTTP/1.1", twice, "2"),
+        ("HTTP/1.1", "content-length: 2, 2\r\n", "2"),
+        ("HTTP/1.0", "content-length: 2\r\n", "2"),
+        // Its end is that of the connection, which is not that of ours.
+        ("HTTP/1.0", "", ""),
+    ];
+    for (version, fields, length) in answers {
+        let answer = format!("{version} 200 OK\r\n{fields}\r\nok");
+        let member = RawServer::tcp(move |_, mut stream| {
+            let answer = answer.clone();
+            async move {
+                super::support::read_request(&mut stream).await;
+                let sent = stream.write_all(answer.as_bytes()).await;
+                sent.unwrap_or_default();
+            }
+        });
+        let member = member.await;
+        let world = World::start(&format!("http://{}", member.address)).await;
+        for version in VERSIONS {
+            let seen = world.get(version, "/x").await.expect("an answer");
+            assert_eq!((seen.version, seen.end), (version, End::Whole), "{fields}");
+            assert_eq!((seen.text(), seen.header("content-length")), ("ok", length));
+            let has = |name| seen.headers.get_all(name).iter().count();
+            let frames = has("content-length") + has("transfer-encoding");
+            assert_eq!(
+                frames,
+                usize::from(!length.is_empty() || version < Version::HTTP_2)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_of_http10_learns_whether_its_connection_is_kept() {
+    let leaf = member_leaf();
+    let http2 = FakeMember::tls(&leaf).echo().await;
+    let http1 = FakeMember::plain().echo().await;
+    for member in [http1, http2] {
+        let world = World::start(&member.url()).await;
+        let mut caller = world.http1().await;
+        // What lasts goes over HTTP/2 where the member speaks it.
+        let head = |connection: &str| {
+            format!(
+                "GET {PROXY}/api/v1/pods?watch=1 HTTP/1.0\r\nHost: server\r\nConnection: {connection}\r\n\r\n"
+            )
+        };
+        for _ in 0..2 {
+            caller.write(head("keep-alive").as_bytes()).await;
+            let seen = caller.answer().await.expect("an answer");
+            assert_eq!((seen.version, seen.code), (Version::HTTP_10, 200));
+            assert_eq!(seen.header("connection"), "keep-alive");
+        }
+        caller.write(head("close").as_bytes()).await;
+        let seen = caller.answer().await.expect("an answer");
+        assert_ne!(seen.header("connection"), "keep-alive");
+        assert!(caller.is_closed().await);
+    }
+}

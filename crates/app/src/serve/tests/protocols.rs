@@ -226,8 +226,14 @@ async fn trailers_of_an_answer_arrive() {
     for seen in [http1, http2] {
         let seen = seen.expect("an answer");
         assert_eq!((seen.text(), seen.end), ("ok", End::Whole));
+        assert_eq!(seen.header("trailer"), "x-sum");
         assert_eq!(seen.trailers["x-sum"], "42");
     }
+    // To who does not say that it takes them, none are sent, nor announced.
+    let seen = world.get(Version::HTTP_11, "/x").await.expect("an answer");
+    assert_eq!((seen.text(), seen.end), ("ok", End::Whole));
+    assert!(!seen.headers.contains_key("trailer"));
+    assert!(seen.trailers.is_empty());
 }
 
 /// A member that speaks HTTP/2 alone and sends back each piece as it comes, and `x-sum` at the end.

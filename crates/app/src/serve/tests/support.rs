@@ -50,6 +50,8 @@ use crate::serve::Server;
 
 /// How long a test waits for what should happen at once.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// Streams of one connection at a time.
+pub(super) const MAX_STREAMS: u32 = 250;
 /// The way to the member in every test.
 pub(super) const PROXY: &str = "/apis/cluster.karmada.io/v1alpha1/clusters/m/proxy";
 
@@ -119,7 +121,7 @@ impl World {
         let server = Server {
             listener,
             tls: server_tls(&leaf),
-            max_streams: 250,
+            max_streams: MAX_STREAMS,
             grace: Duration::ZERO,
         };
         let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
@@ -267,6 +269,7 @@ impl Http2 {
                 End::Cut => None,
             };
             Some(Seen {
+                version: head.version,
                 code: head.status.as_u16(),
                 headers: head.headers,
                 body: read,

@@ -17,7 +17,7 @@ use tokio::{
 use tower::service_fn;
 
 use super::support::{
-    END, End, GOAWAY, HEADERS, Http2, PATIENCE, PROXY, RawHttp2, World, frame, get_block,
+    END, End, HEADERS, Http2, PATIENCE, PROXY, RawHttp2, World, frame, get_block,
 };
 
 /// Frame type, and flag.
@@ -81,17 +81,7 @@ async fn a_body_that_comes_by_the_byte_and_is_not_read_ends_no_other_request() {
         frame(HEADERS, END, 3, &block),
     ];
     caller.stream.write_all(&all.concat()).await.expect("sent");
-    let answer = loop {
-        match caller.next().await.expect("a word before the end") {
-            (HEADERS, payload) => break payload,
-            (kind, _) => assert_ne!(kind, GOAWAY),
-        }
-    };
-    assert_eq!(
-        answer.first(),
-        Some(&0x88),
-        "\":status 200\" of the static table"
-    );
+    assert!(caller.is_served().await);
 }
 
 #[tokio::test]

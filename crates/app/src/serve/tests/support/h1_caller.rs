@@ -1,6 +1,6 @@
 //! A caller of HTTP/1.1 that writes bytes, and reads answers without any HTTP library.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
@@ -11,6 +11,7 @@ use super::PATIENCE;
 /// What a caller got.
 #[derive(Debug)]
 pub(in crate::serve) struct Seen {
+    pub(in crate::serve) version: Version,
     pub(in crate::serve) code: u16,
     pub(in crate::serve) headers: HeaderMap,
     pub(in crate::serve) body: Vec<u8>,
@@ -92,6 +93,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         let head = String::from_utf8(head).expect("text");
         let mut lines = head.trim_end().split("\r\n");
         let status = lines.next().expect("a line");
+        let version = match status.split(' ').next() {
+            Some("HTTP/1.0") => Version::HTTP_10,
+            other => {
+                assert_eq!(other, Some("HTTP/1.1"));
+                Version::HTTP_11
+            }
+        };
         let code: u16 = status.split(' ').nth(1)?.parse().expect("a code");
         let headers = fields(lines);
         let length = headers.get("content-length");
@@ -112,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             }
         }
         Some(Seen {
+            version,
             code,
             headers,
             body,

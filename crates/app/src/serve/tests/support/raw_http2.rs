@@ -66,6 +66,18 @@ impl RawHttp2 {
         }
     }
 
+    /// Whether the next answer is 200, and comes before anything ends the connection.
+    pub(in crate::serve) async fn is_served(&mut self) -> bool {
+        loop {
+            match self.next().await {
+                None | Some((GOAWAY, _)) => return false,
+                // ":status 200" of the static table.
+                Some((HEADERS, payload)) => return payload.first() == Some(&0x88),
+                Some(_) => {}
+            }
+        }
+    }
+
     /// The next frame: its type and payload; nothing at the end of the connection.
     pub(in crate::serve) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let next = async {

@@ -1,0 +1,54 @@
+//! How a member's answer is framed: by who sends it on, not as it came.
+
+use http::{HeaderValue, Response, Version, header::CONTENT_LENGTH};
+
+/// Makes `response` one of our own version (RFC 9110, section 2.5), whose length is told once.
+///
+/// An answer of HTTP/1.0 that was sent on as such would end with the connection, and a cut one
+/// look whole. A length that is told twice is as good as told once (RFC 9110, section 8.6), but
+/// callers of HTTP/2 take it for a fault. Lengths that differ never come here: who parses them
+/// refuses them.
+pub(crate) fn reframe<B>(response: &mut Response<B>) {
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next().map(HeaderValue::as_bytes);
+    let mut elements = first
+        .into_iter()
+        .flat_map(|value| value.split(|&b| b == b','));
+    let (one, more) = (elements.next(), elements.next().is_some());
+    if let Some(one) = one
+        && (more || lengths.next().is_some())
+        && let Ok(one) = HeaderValue::from_bytes(one.trim_ascii())
+    {
+        headers.insert(CONTENT_LENGTH, one);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Response, Version, header::CONTENT_LENGTH};
+
+    use super::reframe;
+
+    fn lengths(told: &[&'static str]) -> Vec<HeaderValue> {
+        let mut response = Response::new(());
+        *response.version_mut() = Version::HTTP_10;
+        for length in told {
+            let length = HeaderValue::from_static(length);
+            response.headers_mut().append(CONTENT_LENGTH, length);
+        }
+        reframe(&mut response);
+        assert_eq!(response.version(), Version::HTTP_11);
+        let lengths = response.headers().get_all(CONTENT_LENGTH);
+        lengths.iter().cloned().collect()
+    }
+
+    #[test]
+    fn a_length_is_told_once_if_at_all() {
+        assert!(lengths(&[]).is_empty());
+        for told in [&["2"][..], &["2", "2"], &["2, 2"], &["2 ,2", "2"]] {
+            assert_eq!(lengths(told), ["2"], "{told:?}");
+        }
+    }
+}
