@@ -45,9 +45,10 @@ const MAX_HEADER_LIST: u32 = 2 << 20;
 /// Bytes that one request body may send unread: as kube-apiserver grants.
 const STREAM_WINDOW: u32 = 256 << 10;
 /// h2 closes a connection on which small DATA frames wait unread: half of this window is for their
-/// overhead, up to 255 bytes each. So it is as large as that two bodies, sent by the byte to members
-/// that read nothing, end no other request of a hub's connection.
-const CONNECTION_WINDOW: u32 = 256 << 20;
+/// overhead, up to 255 bytes each. So it is as large as that a body, sent by the byte to a member
+/// that reads nothing, ends no other request of a hub's connection. It is no larger, because each
+/// such frame takes some hundred bytes of memory, whoever sent it.
+const CONNECTION_WINDOW: u32 = 144 << 20;
 /// Streams that were reset before they were looked at, for each that there may be at a time: more
 /// of them close the connection, which may be that of all callers of the host. Go's server lets so
 /// many wait.
@@ -248,7 +249,11 @@ where
 /// Whether hyper leaves out the trailers of the answer: of HTTP/1.1, it sends them to those alone
 /// who say that they take them. They must not be announced then.
 fn drops_trailers<B>(request: &Request<B>) -> bool {
-    request.version() < Version::HTTP_2 && !takes_trailers(request.headers())
+    match request.version() {
+        Version::HTTP_2 => false,
+        Version::HTTP_11 => !takes_trailers(request.headers()),
+        _ => true,
+    }
 }
 
 fn certificates(stream: &TlsStream<TcpStream>) -> Option<PeerCertificates> {

@@ -6,21 +6,24 @@ use http::{HeaderValue, Response, Version, header::CONTENT_LENGTH};
 ///
 /// An answer of HTTP/1.0 that was sent on as such would end with the connection, and a cut one
 /// look whole. A length that is told twice is as good as told once (RFC 9110, section 8.6), but
-/// callers of HTTP/2 take it for a fault. Lengths that differ never come here: who parses them
-/// refuses them.
+/// callers of HTTP/2 take it for a fault. Lengths that differ come here only where there is no
+/// body, and are left out; who parses them refuses any others.
 pub(crate) fn reframe<B>(response: &mut Response<B>) {
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let first = lengths.next().map(HeaderValue::as_bytes);
-    let mut elements = first
-        .into_iter()
-        .flat_map(|value| value.split(|&b| b == b','));
-    let (one, more) = (elements.next(), elements.next().is_some());
-    if let Some(one) = one
-        && (more || lengths.next().is_some())
-        && let Ok(one) = HeaderValue::from_bytes(one.trim_ascii())
-    {
+    let values = headers.get_all(CONTENT_LENGTH).iter();
+    let elements = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    let mut elements = elements.map(<[u8]>::trim_ascii);
+    let Some(first) = elements.next() else {
+        return;
+    };
+    let (mut is_told_twice, mut differ) = (false, false);
+    for other in elements {
+        (is_told_twice, differ) = (true, differ || other != first);
+    }
+    if differ {
+        headers.remove(CONTENT_LENGTH);
+    } else if is_told_twice && let Ok(one) = HeaderValue::from_bytes(first) {
         headers.insert(CONTENT_LENGTH, one);
     }
 }
@@ -49,6 +52,9 @@ mod tests {
         assert!(lengths(&[]).is_empty());
         for told in [&["2"][..], &["2", "2"], &["2, 2"], &["2 ,2", "2"]] {
             assert_eq!(lengths(told), ["2"], "{told:?}");
+        }
+        for told in [&["2, 3"][..], &["2", "3"]] {
+            assert!(lengths(told).is_empty(), "{told:?}");
         }
     }
 }

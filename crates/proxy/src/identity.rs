@@ -108,7 +108,6 @@ pub(crate) fn forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
     }
 }
 
-/// Whether `TE` has `trailers` among what it has (RFC 9110, section 10.1.4).
 /// Whether who sent these takes trailers in the answer (RFC 9110, section 10.1.4).
 pub fn takes_trailers(headers: &HeaderMap) -> bool {
     list_elements(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))

@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 const KEPT: usize = 64 << 10;
 /// As so many bytes counts a piece that has fewer: it takes memory by itself.
 const LEAST: usize = 64;
+/// A piece that is smaller is copied: it may be a small part of a buffer that would be kept with it.
+const SMALL: usize = 4 << 10;
 
 /// A request that is being sent, and can be sent again.
 pub(crate) struct Replay {
@@ -140,7 +142,10 @@ impl Kept {
         };
         if let Some(data) = frame.data_ref() {
             self.bytes += data.len().max(LEAST);
-            taken.push_back(Piece::Data(data.clone()));
+            taken.push_back(Piece::Data(match data.len() {
+                ..SMALL => Bytes::copy_from_slice(data),
+                _ => data.clone(),
+            }));
         } else if let Some(trailers) = frame.trailers_ref() {
             taken.push_back(Piece::Trailers(trailers.clone()));
         }

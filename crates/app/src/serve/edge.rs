@@ -22,6 +22,8 @@ use super::exchange::Exchange;
 /// What HTTP/2 begins with (RFC 9113, section 3.4). Until it is seen, or something else, nothing
 /// else limits how long a caller may take.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What an answer of HTTP/1 begins with, up to the minor version.
+const HTTP: &[u8] = b"HTTP/1.";
 /// Time and bytes for which a refused caller is listened to: a connection that is closed over
 /// unread bytes is reset, and the refusal with it.
 const LINGER: Duration = Duration::from_secs(2);
@@ -194,7 +196,14 @@ impl Greeting {
 /// The answer in place of `written`, if that is a refusal by the parser of HTTP/1.1: it alone writes
 /// an answer to a caller that has neither a body nor an `Audit-Id`.
 fn refusal(written: &[u8]) -> Option<Vec<u8>> {
-    let rest = written.strip_prefix(b"HTTP/1.1 ")?;
+    // The version of the request before, if there was one.
+    let (version, rest) = written.split_at_checked(HTTP.len() + 2)?;
+    let minor = version.strip_prefix(HTTP)?;
+    let minor = match minor {
+        b"1 " => '1',
+        b"0 " => '0',
+        _ => return None,
+    };
     let (code, rest) = rest.split_at_checked(3)?;
     let (code, reason, message) = match code {
         b"400" => (
@@ -226,7 +235,7 @@ fn refusal(written: &[u8]) -> Option<Vec<u8>> {
     let status = Status::from(Refusal::caller(code, reason, message));
     let body = json::to_vec(&status).unwrap_or_default();
     let mut answer = format!(
-        "HTTP/1.1 {code}\r\n{fields}cache-control: no-cache, private\r\n\
+        "HTTP/1.{minor} {code}\r\n{fields}cache-control: no-cache, private\r\n\
          content-type: application/json\r\n{ERROR_SOURCE}: caller\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
@@ -271,12 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_has_the_version_of_the_request_before_it() {
+        let answer = refusal(ITS_OWN.replace("HTTP/1.1", "HTTP/1.0").as_bytes());
+        let answer = answer.expect("a refusal");
+        assert!(answer.starts_with(b"HTTP/1.0 431 "));
+    }
+
+    #[test]
     fn answers_of_others_stay_as_they_are() {
         let audited = ITS_OWN.replace("date:", "audit-id: 1\r\ndate:");
         let with_body = ITS_OWN.replace("content-length: 0", "content-length: 7");
         let fine = ITS_OWN.replace("431", "200");
+        let other = ITS_OWN.replace("HTTP/1.1", "HTTP/1.2");
         let cut = ITS_OWN.replace("\r\n\r\n", "\r\n");
-        for answer in [audited, with_body, fine, cut] {
+        for answer in [audited, with_body, fine, other, cut] {
             assert!(refusal(answer.as_bytes()).is_none(), "{answer}");
         }
     }
@@ -325,6 +342,23 @@ mod tests {
         let tunnel = seen_around(request(Method::CONNECT, Version::HTTP_11), ok).await;
         let streams = seen_around(request(Method::GET, Version::HTTP_2), ok).await;
         assert_eq!([switched, tunnel, streams], [[true; 3]; 3]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_dropped_late_says_nothing_of_the_next() {
+        let (_caller, server) = duplex(8 << 10);
+        let exchange = Exchange::default();
+        let mut edge = Edge::new(server, LIMIT, exchange.clone());
+        let get = request(Method::GET, Version::HTTP_11);
+        exchange.begin(&get);
+        let first = exchange.answer(Response::new(Body::empty()));
+        exchange.begin(&get);
+        drop(first);
+        edge.flush().await.expect("flushed");
+        assert!(!exchange.is_idle());
+        drop(exchange.answer(Response::new(Body::empty())));
+        edge.flush().await.expect("flushed");
+        assert!(exchange.is_idle());
     }
 
     #[tokio::test]

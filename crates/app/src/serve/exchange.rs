@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -25,13 +25,25 @@ const ANSWERED: u8 = 2;
 const ALWAYS: u8 = 3;
 
 /// What is under way on one connection. Clones tell of the same.
+///
+/// One task reads, serves and writes a connection of HTTP/1.1, so that the order is its own; and
+/// hyper flushes only once it has written all that it was handed over.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exchange(Arc<AtomicU8>);
+pub(super) struct Exchange(Arc<Now>);
+
+#[derive(Debug, Default)]
+struct Now {
+    state: AtomicU8,
+    /// How many requests were begun.
+    requests: AtomicUsize,
+}
 
 /// The body of an answer, which is handed over as a whole when it is dropped.
 pub(super) struct Answer {
     body: Body,
     exchange: Exchange,
+    /// Which request this is the answer to: the next may have begun when it is dropped.
+    request: usize,
     last: u8,
 }
 
@@ -40,6 +52,7 @@ pub(super) struct Answer {
 impl Exchange {
     /// `request` is served from now on.
     pub(super) fn begin<B>(&self, request: &Request<B>) {
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
         self.set(match request.version() {
             Version::HTTP_2 => ALWAYS,
             _ if request.method() == Method::CONNECT => ALWAYS,
@@ -51,31 +64,35 @@ impl Exchange {
     pub(super) fn answer(&self, response: Response<Body>) -> Response<Answer> {
         let last = match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => ALWAYS,
-            _ if self.0.load(Ordering::Relaxed) == ALWAYS => ALWAYS,
+            _ if self.is(ALWAYS) => ALWAYS,
             _ => ANSWERED,
         };
         response.map(|body| Answer {
             body,
             exchange: self.clone(),
+            request: self.0.requests.load(Ordering::Relaxed),
             last,
         })
     }
 
     /// All that was handed over is written.
     pub(super) fn written_out(&self) {
-        if self.0.load(Ordering::Relaxed) == ANSWERED {
+        if self.is(ANSWERED) {
             self.set(IDLE);
         }
     }
 
     /// Whether no byte of an answer is to be written.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == IDLE
+        self.is(IDLE)
     }
 
-    /// One task reads, serves and writes a connection of HTTP/1.1, so that the order is its own.
+    fn is(&self, state: u8) -> bool {
+        self.0.state.load(Ordering::Relaxed) == state
+    }
+
     fn set(&self, state: u8) {
-        self.0.store(state, Ordering::Relaxed);
+        self.0.state.store(state, Ordering::Relaxed);
     }
 }
 
@@ -103,6 +120,8 @@ impl http_body::Body for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.exchange.set(self.last);
+        if self.exchange.0.requests.load(Ordering::Relaxed) == self.request {
+            self.exchange.set(self.last);
+        }
     }
 }
