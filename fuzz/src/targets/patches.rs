@@ -44,7 +44,10 @@ fn apply(kind: PatchType, patch: &[u8], object: &Value) -> Option<Value> {
 fn json_patched(object: &Value, patch: Value) -> Option<Value> {
     let patch: json_patch::Patch = serde_json::from_value(patch).ok()?;
     let mut object = object.clone();
-    json_patch::patch(&mut object, &patch).ok().map(|()| object)
+    // Not `patch`, which undoes what it has done where it fails, and cannot undo a move into what was
+    // moved.
+    let patched = json_patch::patch_unsafe(&mut object, &patch);
+    patched.ok().map(|()| object)
 }
 
 /// Bytes of `data` where each may have to be escaped.
