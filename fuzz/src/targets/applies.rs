@@ -3,7 +3,8 @@
 //! else, and what an applier no longer names and nobody else owns is gone.
 //!
 //! Whoever applies null, or what is empty, owns the field, and the object does not hold it, as in
-//! Kubernetes; of what comes after that, who owns what is not checked.
+//! Kubernetes; of what comes after that, who owns what is not checked. Whoever updated a map or a
+//! list owns that it is there, and still does when others have emptied it.
 //!
 //! A line is one write. Its first byte says whose: `a`, `b` and `k` (kubectl) apply, in upper case
 //! with force; `u` updates.
@@ -44,7 +45,7 @@ pub fn run(data: &[u8]) {
         };
         has_zero |= holds_zero(body);
         if !has_zero {
-            check_owned(&written);
+            check_owned(&live, &written);
             match who {
                 b'a' | b'A' => check_applied("a", &live, &written),
                 b'b' | b'B' => check_applied("b", &live, &written),
@@ -249,10 +250,29 @@ fn is_zero(value: &Value) -> bool {
     }
 }
 
-fn check_owned(object: &Value) {
-    for entry in entries(object) {
-        let holds = holds(object, &entry["fieldsV1"]);
-        assert!(holds, "{} does not hold {entry}", without_entries(object));
+/// What holds of all who own fields once `live` was made `written`.
+fn check_owned(live: &Value, written: &Value) {
+    for entry in entries(written) {
+        let mut leaves = Vec::new();
+        leaves_of(&entry["fieldsV1"], &mut Vec::new(), &mut leaves);
+        for leaf in leaves {
+            let held = at(written, &leaf).is_some() || was_emptied(live, entry, &leaf);
+            let object = without_entries(written);
+            assert!(held, "{object} does not hold {leaf:?} of {entry}");
+        }
+    }
+}
+
+/// Whether what is at `leaf` was a map or a list in `live`, or was as little there for whom `entry`
+/// is.
+fn was_emptied(live: &Value, entry: &Value, leaf: &[String]) -> bool {
+    let is_theirs = |other: &Value| {
+        let same = |name: &str| other[name] == entry[name];
+        same("manager") && same("operation") && has(&other["fieldsV1"], leaf)
+    };
+    match at(live, leaf) {
+        Some(value) => value.is_object() || value.is_array(),
+        None => entries(live).any(is_theirs),
     }
 }
 
@@ -260,11 +280,4 @@ fn without_entries(object: &Value) -> Value {
     let mut object = object.clone();
     object["metadata"]["managedFields"].take();
     object
-}
-
-/// Whether `value` has all of `fields`, which are in the form of `fieldsV1`.
-fn holds(value: &Value, fields: &Value) -> bool {
-    let fields = fields.as_object().into_iter().flatten();
-    let mut below = fields.filter(|(name, _)| *name != ".");
-    below.all(|(name, fields)| child(value, name).is_some_and(|value| holds(value, fields)))
 }
