@@ -58,15 +58,29 @@ pub fn run(data: &[u8]) {
 
 /// Whether `body` says of a field what an object says by leaving it out.
 fn holds_zero(body: &[u8]) -> bool {
-    fn is_in(value: &Value) -> bool {
-        is_zero(value)
+    holds_any(body, is_zero)
+}
+
+/// Whether an item of a list in `body` has a field that is null.
+fn has_null_in_item(body: &[u8]) -> bool {
+    holds_any(body, |value| {
+        let items = value.as_array().into_iter().flatten();
+        let mut fields = items.filter_map(Value::as_object).flatten();
+        fields.any(|(_, field)| field.is_null())
+    })
+}
+
+/// Whether `body` is, or has at any depth, a value that is `wanted`.
+fn holds_any(body: &[u8], wanted: fn(&Value) -> bool) -> bool {
+    fn is_in(value: &Value, wanted: fn(&Value) -> bool) -> bool {
+        wanted(value)
             || match value {
-                Value::Array(items) => items.iter().any(is_in),
-                Value::Object(fields) => fields.values().any(is_in),
+                Value::Array(items) => items.iter().any(|item| is_in(item, wanted)),
+                Value::Object(fields) => fields.values().any(|field| is_in(field, wanted)),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
             }
     }
-    decode_value(body, Input::Yaml).is_ok_and(|value| is_in(&value))
+    decode_value(body, Input::Yaml).is_ok_and(|value| is_in(&value, wanted))
 }
 
 fn empty() -> Value {
@@ -102,22 +116,6 @@ fn apply(name: &str, by_force: bool, body: &[u8], live: &Value) -> Option<Value>
         "twice, of {live}: {once}, {twice:?}"
     );
     Some(once)
-}
-
-/// Whether an item of a list in `body` has a field that is null.
-fn has_null_in_item(body: &[u8]) -> bool {
-    fn is_in(value: &Value) -> bool {
-        let has_null = |item: &Value| {
-            let mut fields = item.as_object().into_iter().flatten();
-            fields.any(|(_, field)| field.is_null())
-        };
-        match value {
-            Value::Array(items) => items.iter().any(|item| has_null(item) || is_in(item)),
-            Value::Object(fields) => fields.values().any(is_in),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        }
-    }
-    decode_value(body, Input::Yaml).is_ok_and(|value| is_in(&value))
 }
 
 fn applied(
@@ -278,8 +276,11 @@ fn check_owned(live: &Value, written: &Value) {
         leaves_of(&entry["fieldsV1"], &mut Vec::new(), &mut leaves);
         for leaf in leaves {
             let held = at(written, &leaf).is_some() || was_emptied(live, entry, &leaf);
-            let object = without_entries(written);
-            assert!(held, "{object} does not hold {leaf:?} of {entry}");
+            assert!(
+                held,
+                "{} does not hold {leaf:?} of {entry}",
+                without_entries(written)
+            );
         }
     }
 }

@@ -22,8 +22,6 @@ use super::exchange::Exchange;
 /// What HTTP/2 begins with (RFC 9113, section 3.4). Until it is seen, or something else, nothing
 /// else limits how long a caller may take.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What an answer of HTTP/1 begins with, up to the minor version.
-const HTTP: &[u8] = b"HTTP/1.";
 /// Time and bytes for which a refused caller is listened to: a connection that is closed over
 /// unread bytes is reset, and the refusal with it.
 const LINGER: Duration = Duration::from_secs(2);
@@ -196,12 +194,9 @@ impl Greeting {
 /// The answer in place of `written`, if that is a refusal by the parser of HTTP/1.1: it alone writes
 /// an answer to a caller that has neither a body nor an `Audit-Id`.
 fn refusal(written: &[u8]) -> Option<Vec<u8>> {
-    // The version of the request before, if there was one.
-    let (version, rest) = written.split_at_checked(HTTP.len() + 2)?;
-    let minor = version.strip_prefix(HTTP)?;
-    let minor = match minor {
-        b"1 " => '1',
-        b"0 " => '0',
+    let (minor, rest) = match written.strip_prefix(b"HTTP/1.")? {
+        // The version of the request before, if there was one.
+        [minor @ (b'0' | b'1'), b' ', rest @ ..] => (char::from(*minor), rest),
         _ => return None,
     };
     let (code, rest) = rest.split_at_checked(3)?;

@@ -1,19 +1,13 @@
 //! Where a connection stands between a request and its answer, for who writes the bytes: what comes
 //! between two answers of HTTP/1.1 is written by the parser itself.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicUsize, Ordering},
-    },
-    task::{Context, Poll},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
-use bytes::Bytes;
-use fleetgate_stack::{Body, BoxError};
+use fleetgate_stack::{Body, GuardedBody};
 use http::{Method, Request, Response, StatusCode, Version};
-use http_body::{Frame, SizeHint};
 
 /// No answer is under way.
 const IDLE: u8 = 0;
@@ -38,13 +32,11 @@ struct Now {
     requests: AtomicUsize,
 }
 
-/// The body of an answer, which is handed over as a whole when it is dropped.
-pub(super) struct Answer {
-    body: Body,
+/// What the body of an answer holds until all of it was handed over.
+pub(super) struct UnderWay {
     exchange: Exchange,
     /// Which request this is the answer to: the next may have begun when it is dropped.
     request: usize,
-    last: u8,
 }
 
 // === impl Exchange ===
@@ -61,18 +53,15 @@ impl Exchange {
     }
 
     /// `response`, of which it is known when all of it was handed over.
-    pub(super) fn answer(&self, response: Response<Body>) -> Response<Answer> {
-        let last = match response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => ALWAYS,
-            _ if self.is(ALWAYS) => ALWAYS,
-            _ => ANSWERED,
-        };
-        response.map(|body| Answer {
-            body,
+    pub(super) fn answer(&self, response: Response<Body>) -> Response<GuardedBody<Body, UnderWay>> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.set(ALWAYS);
+        }
+        let under_way = UnderWay {
             exchange: self.clone(),
-            request: self.0.requests.load(Ordering::Relaxed),
-            last,
-        })
+            request: self.requests(),
+        };
+        response.map(|body| GuardedBody::new(body, under_way))
     }
 
     /// All that was handed over is written.
@@ -87,6 +76,10 @@ impl Exchange {
         self.is(IDLE)
     }
 
+    fn requests(&self) -> usize {
+        self.0.requests.load(Ordering::Relaxed)
+    }
+
     fn is(&self, state: u8) -> bool {
         self.0.state.load(Ordering::Relaxed) == state
     }
@@ -96,32 +89,12 @@ impl Exchange {
     }
 }
 
-// === impl Answer ===
+// === impl UnderWay ===
 
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Answer {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        if self.exchange.0.requests.load(Ordering::Relaxed) == self.request {
-            self.exchange.set(self.last);
+        if self.exchange.is(BUSY) && self.exchange.requests() == self.request {
+            self.exchange.set(ANSWERED);
         }
     }
 }
