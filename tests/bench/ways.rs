@@ -77,31 +77,34 @@ impl Ways {
             pids: vec![variable("FLEET_SERVER_PID").parse().context("a number")?],
         };
         let nginx = Nginx::start(&member).await?;
-        let mut all = vec![direct, impersonating(&member), server];
+        let named = direct.clone().impersonating();
+        let mut all = vec![direct, named, server];
         if let Some(nginx) = &nginx {
-            all.push(nginx.way(&member)?);
+            let nginx = nginx.way(&member)?;
+            all.extend([nginx.clone(), nginx.impersonating()]);
         }
         all.extend(peers.ways()?);
         Ok(Self { all, _nginx: nginx })
     }
 }
 
-/// Past everything, but naming the caller as the server does: the member then asks for each name
-/// whether it may be taken.
-fn impersonating(member: &Member) -> Way {
-    let names = [
-        ("impersonate-user", "system:serviceaccount:default:admin"),
-        ("impersonate-group", "system:serviceaccounts"),
-        ("impersonate-group", "system:serviceaccounts:default"),
-    ];
-    let caller = member.caller();
-    Way {
-        name: "direct, impersonating".to_owned(),
-        caller: names
-            .iter()
-            .fold(caller, |caller, (name, value)| caller.header(name, value)),
-        prefix: String::new(),
-        pids: Vec::new(),
+// === impl Way ===
+
+impl Way {
+    /// The same, but naming the caller as the server does: the member then asks for each name whether
+    /// it may be taken.
+    fn impersonating(self) -> Self {
+        let names = [
+            ("impersonate-user", "system:serviceaccount:default:admin"),
+            ("impersonate-group", "system:serviceaccounts"),
+            ("impersonate-group", "system:serviceaccounts:default"),
+        ];
+        let named = |caller: Caller, (name, value)| caller.header(name, value);
+        Self {
+            name: format!("{}, impersonating", self.name),
+            caller: names.into_iter().fold(self.caller, named),
+            ..self
+        }
     }
 }
 

@@ -116,15 +116,18 @@ impl<S: Strategy> Resource<S> {
             | Verb::Patch
             | Verb::Update => self.object_offer(),
         })?;
+        // Boxed where it takes long ways: whoever reads needs no room for them.
         match verb {
-            Verb::Create => self.create(asked).await,
-            Verb::Delete => self.delete(asked).await,
-            Verb::DeleteCollection => self.delete_collection(asked).await,
+            Verb::Create => Box::pin(self.create(asked)).await,
+            Verb::Delete => Box::pin(self.delete(asked)).await,
+            Verb::DeleteCollection => Box::pin(self.delete_collection(asked)).await,
             Verb::Get => self.get(&asked).await,
             Verb::List => self.list(&asked).await,
-            Verb::Patch if is_apply(asked.content_type()) => self.apply(asked, part).await,
-            Verb::Patch => self.patch(asked, part).await,
-            Verb::Update => self.update(asked, part).await,
+            Verb::Patch if is_apply(asked.content_type()) => {
+                Box::pin(self.apply(asked, part)).await
+            }
+            Verb::Patch => Box::pin(self.patch(asked, part)).await,
+            Verb::Update => Box::pin(self.update(asked, part)).await,
             Verb::Watch => self.watch(asked).await,
         }
     }

@@ -99,10 +99,25 @@ impl<R: ReviewToken> Reviews<R> {
     /// who waited for it and then forgotten.
     pub(crate) async fn review(&self, token: BearerToken) -> Result<Review, ReviewError> {
         let key: [u8; 32] = Sha256::digest(token.expose()).into();
+        match self.by_token.get(&key).await {
+            Some(known) if !known.is_over() => {
+                self.metrics.cache_hit();
+                known.answer
+            }
+            // Boxed: it is long, and requests with known tokens need no room for it.
+            Some(_) | None => Box::pin(self.look_up_once(key, &token)).await,
+        }
+    }
+
+    async fn look_up_once(
+        &self,
+        key: [u8; 32],
+        token: &BearerToken,
+    ) -> Result<Review, ReviewError> {
         let remembered = self
             .by_token
             .entry(key)
-            .or_insert_with_if(self.look_up(&token), |known| known.until <= Instant::now())
+            .or_insert_with_if(self.look_up(token), Remembered::is_over)
             .await;
         match remembered.is_fresh() {
             true => self.metrics.cache_miss(),
@@ -122,6 +137,14 @@ impl<R: ReviewToken> Reviews<R> {
             answer,
             until: Instant::now() + ttl,
         }
+    }
+}
+
+// === impl Remembered ===
+
+impl Remembered {
+    fn is_over(&self) -> bool {
+        self.until <= Instant::now()
     }
 }
 

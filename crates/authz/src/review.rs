@@ -140,12 +140,27 @@ impl<R: ReviewAccess> Reviews<R> {
     pub(crate) async fn review(&self, review: AccessReview<'_>) -> Result<Decision, ReviewError> {
         let Some(key) = Key::of(review) else {
             self.metrics.cache_miss();
-            return self.look_up(review).await.answer;
+            return Box::pin(self.look_up(review)).await.answer;
         };
+        match self.by_question.get(&key).await {
+            Some(known) if !known.is_over() => {
+                self.metrics.cache_hit();
+                known.answer
+            }
+            // Boxed: it is long, and requests that were asked about need no room for it.
+            Some(_) | None => Box::pin(self.look_up_once(key, review)).await,
+        }
+    }
+
+    async fn look_up_once(
+        &self,
+        key: Key,
+        review: AccessReview<'_>,
+    ) -> Result<Decision, ReviewError> {
         let remembered = self
             .by_question
             .entry(key)
-            .or_insert_with_if(self.look_up(review), |known| known.until <= Instant::now())
+            .or_insert_with_if(self.look_up(review), Remembered::is_over)
             .await;
         match remembered.is_fresh() {
             true => self.metrics.cache_miss(),
@@ -175,6 +190,14 @@ impl<R: ReviewAccess> Reviews<R> {
             answer,
             until: Instant::now() + ttl,
         }
+    }
+}
+
+// === impl Remembered ===
+
+impl Remembered {
+    fn is_over(&self) -> bool {
+        self.until <= Instant::now()
     }
 }
 

@@ -186,7 +186,8 @@ impl<R: ReadSecret> ResolveCredentials for Secrets<R> {
         {
             return Ok(Arc::clone(&built.credentials));
         }
-        self.build(member).await
+        // Boxed: it is long, and requests to a member that is known need no room for it.
+        Box::pin(self.build(member)).await
     }
 }
 

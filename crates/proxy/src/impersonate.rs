@@ -165,7 +165,9 @@ impl<A: Authorize> Stage<Attributed> for Impersonation<A> {
         let (user, impersonator) = match wanted {
             None => (caller, None),
             Some(wanted) => {
-                let (user, mode) = self.resolve(&caller, &wanted, &info.attributes).await?;
+                // Boxed: it is long, and most requests do not need it.
+                let resolved = Box::pin(self.resolve(&caller, &wanted, &info.attributes));
+                let (user, mode) = resolved.await?;
                 let constraint = mode.constraint();
                 let impersonator = Impersonator {
                     user: caller,

@@ -8,7 +8,10 @@ use std::{
 use fleetgate_apimachinery::request_info::RequestInfo;
 use fleetgate_model::MASTERS;
 use fleetgate_stack::{Body, GuardedBody};
-use futures::future::BoxFuture;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either, ready},
+};
 use http::Response;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,9 +28,12 @@ pub struct InFlightLimits {
     pub mutating: usize,
 }
 
-/// Applies [`InFlight`].
+/// Applies [`InFlight`]. Clones share the places.
 #[derive(Clone, Debug)]
-pub struct InFlightLayer {
+pub struct InFlightLayer(Arc<ByKind>);
+
+#[derive(Debug)]
+struct ByKind {
     reading: Option<Places>,
     mutating: Option<Places>,
 }
@@ -42,7 +48,7 @@ pub struct InFlight<S> {
     inner: S,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Places {
     free: Arc<Semaphore>,
     taken: Gauge,
@@ -64,10 +70,10 @@ impl InFlightLayer {
             let taken = metrics.in_flight(kind);
             (limit > 0).then_some(Places { free, taken })
         };
-        Self {
+        Self(Arc::new(ByKind {
             reading: places(limits.reading, RequestKind::ReadOnly),
             mutating: places(limits.mutating, RequestKind::Mutating),
-        }
+        }))
     }
 
     fn places(&self, info: &RequestInfo) -> Option<&Places> {
@@ -76,8 +82,8 @@ impl InFlightLayer {
             return None;
         }
         match asked.verb.as_str() {
-            "get" | "list" | "watch" => self.reading.as_ref(),
-            _ => self.mutating.as_ref(),
+            "get" | "list" | "watch" => self.0.reading.as_ref(),
+            _ => self.0.mutating.as_ref(),
         }
     }
 
@@ -111,7 +117,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(cx)
@@ -119,17 +125,15 @@ where
 
     fn call(&mut self, acting: Acting) -> Self::Future {
         let place = match self.limits.enter(&acting) {
-            Ok(place) => place,
-            Err(error) => return Box::pin(std::future::ready(Err(error))),
+            Ok(Some(place)) => place,
+            Ok(None) => return Either::Left(self.inner.call(acting)),
+            Err(error) => return Either::Right(ready(Err(error)).boxed()),
         };
         let answer = self.inner.call(acting);
-        Box::pin(async move {
+        Either::Right(Box::pin(async move {
             let answer = answer.await?;
-            Ok(match place {
-                None => answer,
-                Some(place) => answer.map(|body| Body::new(GuardedBody::new(body, place))),
-            })
-        })
+            Ok(answer.map(|body| Body::new(GuardedBody::new(body, place))))
+        }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use fleetgate_stack::Body;
 use futures::future::BoxFuture;
 use http::Response;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::Error;
 
@@ -48,9 +48,14 @@ pub struct StageLayer<T> {
     stage: Arc<T>,
 }
 
-/// A service behind a [`Stage`]: gets what the stage lets pass.
+/// A service behind a [`Stage`]: gets what the stage lets pass. Clones share both.
 #[derive(Debug)]
 pub struct Staged<T, S> {
+    shared: Arc<Shared<T, S>>,
+}
+
+#[derive(Debug)]
+struct Shared<T, S> {
     stage: Arc<T>,
     inner: S,
 }
@@ -94,17 +99,18 @@ impl<T, S> Layer<S> for StageLayer<T> {
 
     fn layer(&self, inner: S) -> Self::Service {
         let stage = Arc::clone(&self.stage);
-        Staged { stage, inner }
+        Staged {
+            shared: Arc::new(Shared { stage, inner }),
+        }
     }
 }
 
 // === impl Staged ===
 
-impl<T, S: Clone> Clone for Staged<T, S> {
+impl<T, S> Clone for Staged<T, S> {
     fn clone(&self) -> Self {
         Self {
-            stage: Arc::clone(&self.stage),
-            inner: self.inner.clone(),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -113,21 +119,23 @@ impl<In, T, S> Service<In> for Staged<T, S>
 where
     In: Send + 'static,
     T: Stage<In>,
-    S: Service<T::Out, Response = Response<Body>, Error = Error> + Clone + Send + 'static,
+    S: Service<T::Out, Response = Response<Body>, Error = Error> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     type Response = Response<Body>;
     type Error = Error;
     type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx)
+    /// Ready at once: whether the service behind the stage is, is asked when a request has passed.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: In) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let stage = Arc::clone(&self.stage);
-        Box::pin(async move { inner.call(stage.pass(request).await?).await })
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let passed = shared.stage.pass(request).await?;
+            shared.inner.clone().oneshot(passed).await
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::BoxError;
 use fleetgate_tls::client::server_name;
-use futures::{FutureExt, TryFutureExt};
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -100,16 +100,18 @@ struct Unreached {
 // === impl Dialer ===
 
 impl Dialer {
-    /// A new connection.
+    /// A new connection. Boxed, so that a request needs no room for what is done seldom.
     ///
     /// # Errors
     /// [`UpstreamError::Failed`], [`UpstreamError::TimedOut`] or [`UpstreamError::Untrusted`] with
     /// the hop.
-    pub(crate) async fn dial(&self, offer: Offer) -> Result<Dialed, UpstreamError> {
-        let since = Instant::now();
-        let dialed = self.stream_and_tls(offer).await;
-        self.health.dialed(&dialed, since);
-        dialed.map_err(|error| self.with_address(error))
+    pub(crate) fn dial(&self, offer: Offer) -> BoxFuture<'_, Result<Dialed, UpstreamError>> {
+        Box::pin(async move {
+            let since = Instant::now();
+            let dialed = self.stream_and_tls(offer).await;
+            self.health.dialed(&dialed, since);
+            dialed.map_err(|error| self.with_address(error))
+        })
     }
 
     /// Connects just to see. A failure is told to whoever waits for it alone: of the member it may

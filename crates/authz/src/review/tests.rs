@@ -328,3 +328,18 @@ async fn a_host_that_fails_is_asked_again_and_one_that_forbids_is_not() {
     assert_eq!(attempts(429).await, 4);
     assert_eq!(attempts(403).await, 1);
 }
+
+#[tokio::test]
+async fn what_is_known_needs_no_room_for_asking() {
+    let long = |_: AccessReview<'_>| async {
+        let way = [0_u8; 16 << 10];
+        tokio::task::yield_now().await;
+        drop(way);
+        Ok(verdict(true))
+    };
+    let reviews = Reviews::new(&config(), long, Metrics::default());
+    let (user, attributes) = (jane(), path("/"));
+    let review = ask(&reviews, &user, &attributes);
+    assert!(size_of_val(&review) < 2 << 10, "{}", size_of_val(&review));
+    assert_eq!(review.await.expect("a review"), Decision::allow());
+}
