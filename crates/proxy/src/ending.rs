@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fleetgate_model::Verb;
 use fleetgate_stack::{Body, BoxError};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -32,6 +33,19 @@ pub(crate) enum Manner {
     BreakOff,
     /// As if the member had closed a watch, which clients answer by listing and watching anew.
     End,
+}
+
+// === impl Manner ===
+
+impl Manner {
+    /// Only a watch can end at any place and be whole; of anything else the caller must see that the
+    /// rest is missing.
+    pub(crate) fn of(verb: &Verb) -> Self {
+        match verb.as_str() {
+            "watch" => Self::End,
+            _ => Self::BreakOff,
+        }
+    }
 }
 
 /// The body was told to end.

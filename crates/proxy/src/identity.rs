@@ -12,6 +12,8 @@ use http::{
     },
 };
 
+use crate::rescue_layer::ERROR_SOURCE;
+
 const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
 const IMPERSONATE_GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -78,16 +80,20 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderVa
 /// Removes from `trailers` what only we tell a member, and what belongs to one connection.
 pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
     strip_identity(trailers);
-    for name in [
-        AUTHORIZATION,
-        CONTENT_LENGTH,
-        HOST,
-        UPGRADE,
-        X_FORWARDED_FOR,
-    ] {
+    for name in [AUTHORIZATION, HOST, X_FORWARDED_FOR] {
         trailers.remove(name);
     }
-    for name in HOP_BY_HOP {
+    strip_framing(trailers);
+}
+
+/// Removes from `trailers` what only we tell a caller, and what belongs to one connection.
+pub(crate) fn strip_members_trailers(trailers: &mut HeaderMap) {
+    trailers.remove(ERROR_SOURCE);
+    strip_framing(trailers);
+}
+
+fn strip_framing(trailers: &mut HeaderMap) {
+    for name in [CONTENT_LENGTH, UPGRADE].into_iter().chain(HOP_BY_HOP) {
         trailers.remove(name);
     }
 }

@@ -2,7 +2,7 @@
 
 use fleetgate_model::{
     Attributes, Class, ClusterName, Credentials, Hop, LimitSettings, PeerAddress, ToMember,
-    UpstreamError, User, Verb,
+    UpstreamError, User,
 };
 use fleetgate_stack::{Body, Full, GuardedBody, Tasks, asks_for_upgrade};
 use futures::FutureExt;
@@ -31,7 +31,7 @@ use crate::{
     rescue::refusal,
     rescue_layer::ERROR_SOURCE,
     route::Routed,
-    trailers::OwnTrailers,
+    trailers::{MembersTrailers, OwnTrailers},
     upgrade,
 };
 
@@ -180,11 +180,11 @@ where
             Some(caller) => self.switch(response, caller, place),
             None if response.status().is_informational() => Err(self.no_upgrade(&response)),
             None => {
-                let response = response.map(|body| Body::new(GuardedBody::new(body, place)));
+                let response = holding(response, place);
                 Ok(match class {
                     Class::Short => self.relay(response),
                     Class::LongRunning | Class::Upgrade => {
-                        self.relay_lasting(response, &inner.verb)
+                        self.relay_lasting(response, Manner::of(&inner.verb))
                     }
                 })
             }
@@ -226,14 +226,9 @@ where
         response
     }
 
-    /// An answer that can be told to end. Only a watch can end at any place and be whole; of anything
-    /// else the caller must see that the rest is missing.
-    fn relay_lasting(&self, response: Response<Body>, verb: &Verb) -> Response<Body> {
+    /// An answer that can be told to end.
+    fn relay_lasting(&self, response: Response<Body>, manner: Manner) -> Response<Body> {
         let generation = &self.lasting.generation;
-        let manner = match verb.as_str() {
-            "watch" => Manner::End,
-            _ => Manner::BreakOff,
-        };
         self.relay(response)
             .map(|body| Body::new(EndingBody::new(body, generation, manner)))
     }
@@ -248,7 +243,8 @@ where
     ) -> Result<Response<Body>, Error> {
         let code = response.status();
         if code.is_client_error() || code.is_server_error() {
-            return Ok(self.relay(response));
+            let response = holding(response, place);
+            return Ok(self.relay_lasting(response, Manner::BreakOff));
         }
         let member = hyper::upgrade::on(&mut response);
         let switched = match &caller.extended {
@@ -296,6 +292,11 @@ impl Caller {
             extended: request.extensions_mut().remove(),
         }
     }
+}
+
+/// A member's answer that holds `place` until its end, with trailers that may pass.
+fn holding(response: Response<Body>, place: Entered) -> Response<Body> {
+    response.map(|body| Body::new(MembersTrailers::of(GuardedBody::new(body, place))))
 }
 
 fn class(request: &Request<Body>, inner: &Attributes) -> Class {

@@ -1,5 +1,5 @@
-//! The body of a request on its way to a member: without trailers that a caller must not send, as
-//! some servers read them as if they stood in the head; and it is known whether it broke off.
+//! Bodies without the trailers that must not pass: some servers and clients read them as if they
+//! stood in the head. Of a request's it is known whether it broke off.
 
 use std::{
     pin::Pin,
@@ -12,15 +12,25 @@ use std::{
 
 use bytes::Bytes;
 use fleetgate_stack::{Body, BoxError, WholeBody};
-use http::Version;
+use http::{HeaderMap, Version};
 use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
 
-use crate::identity::strip_trailers;
+use crate::identity::{strip_members_trailers, strip_trailers};
 
 /// Passes a body through, but for trailers that a caller must not send to a member.
 pub(crate) struct OwnTrailers {
     inner: Body,
     broken: Arc<AtomicBool>,
+}
+
+pin_project! {
+    /// Passes the body of an answer through, but for trailers that a member must not send to a
+    /// caller.
+    pub(crate) struct MembersTrailers<B> {
+        #[pin]
+        inner: B,
+    }
 }
 
 /// Whether the caller's own body broke off.
@@ -37,7 +47,7 @@ impl OwnTrailers {
             return (body, Broken::default());
         }
         let inner = match version {
-            Version::HTTP_2 => Body::new(WholeBody::new(body)),
+            Version::HTTP_2 => Body::new(WholeBody::new(body, || true)),
             _ => body,
         };
         let broken = Arc::<AtomicBool>::default();
@@ -68,15 +78,50 @@ impl http_body::Body for OwnTrailers {
         if matches!(frame, Some(Err(_))) {
             self.broken.store(true, Ordering::Relaxed);
         }
-        if let Some(Ok(frame)) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            strip_trailers(trailers);
-            if trailers.is_empty() {
-                return Poll::Ready(None);
-            }
-        }
-        Poll::Ready(frame)
+        Poll::Ready(match frame.take() {
+            Some(Ok(frame)) => stripped(frame, strip_trailers).map(Ok),
+            end => end,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// `frame` without what `strip` takes off trailers; nothing if none are left.
+fn stripped(mut frame: Frame<Bytes>, strip: fn(&mut HeaderMap)) -> Option<Frame<Bytes>> {
+    let Some(trailers) = frame.trailers_mut() else {
+        return Some(frame);
+    };
+    strip(trailers);
+    (!trailers.is_empty()).then_some(frame)
+}
+
+// === impl MembersTrailers ===
+
+impl<B> MembersTrailers<B> {
+    pub(crate) const fn of(inner: B) -> Self {
+        Self { inner }
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes>> http_body::Body for MembersTrailers<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Poll::Ready(match ready!(self.project().inner.poll_frame(cx)) {
+            Some(Ok(frame)) => stripped(frame, strip_members_trailers).map(Ok),
+            end => end,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -95,11 +140,37 @@ mod tests {
     use bytes::Bytes;
     use fleetgate_stack::Body;
     use futures::stream;
-    use http::Version;
+    use http::{HeaderMap, HeaderName, HeaderValue, Version};
     use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};
 
-    use super::OwnTrailers;
+    use super::{MembersTrailers, OwnTrailers};
+
+    /// What the caller gets of trailers called `names`.
+    async fn passed(names: &[&'static str]) -> Vec<String> {
+        let trailer = |name| (HeaderName::from_static(name), HeaderValue::from_static("1"));
+        let frames = [
+            Frame::data(Bytes::from_static(b"x")),
+            Frame::trailers(names.iter().copied().map(trailer).collect()),
+        ];
+        let body = StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)));
+        let body = MembersTrailers::of(body).collect().await.expect("a body");
+        let trailers = body.trailers().into_iter().flat_map(HeaderMap::keys);
+        trailers.map(ToString::to_string).collect()
+    }
+
+    #[tokio::test]
+    async fn trailers_of_a_member_say_nothing_of_the_connection_or_in_our_name() {
+        let not_theirs = [
+            "connection",
+            "transfer-encoding",
+            "content-length",
+            "upgrade",
+        ];
+        assert!(passed(&not_theirs).await.is_empty());
+        let (ours, theirs) = ("x-fleetgate-error", "grpc-status");
+        assert_eq!(passed(&[ours, theirs, "keep-alive"]).await, [theirs]);
+    }
 
     #[tokio::test]
     async fn a_body_of_http2_whose_end_was_not_seen_is_no_whole_one() {

@@ -13,11 +13,12 @@ use crate::BoxError;
 pin_project! {
     /// Passes `inner` through, the body of a stream of HTTP/2. hyper takes a stream that was reset
     /// with NO_ERROR for one that ended (RFC 9113, section 8.1: an answer may be whole before its
-    /// request is); here that is an error, unless the end was seen.
+    /// request is); here that is an error, unless the end was seen, or is not due yet.
     #[derive(Debug)]
-    pub struct WholeBody<B> {
+    pub struct WholeBody<B, F> {
         #[pin]
         inner: B,
+        is_due: F,
     }
 }
 
@@ -28,16 +29,18 @@ struct Reset;
 
 // === impl WholeBody ===
 
-impl<B> WholeBody<B> {
+impl<B, F> WholeBody<B, F> {
     /// `inner`, which knows once its end was seen: [`is_end_stream`](http_body::Body::is_end_stream).
-    pub const fn new(inner: B) -> Self {
-        Self { inner }
+    /// Where `is_due` says no, a reset is an end too: that of an answer whose request has not ended.
+    pub const fn new(inner: B, is_due: F) -> Self {
+        Self { inner, is_due }
     }
 }
 
-impl<B> http_body::Body for WholeBody<B>
+impl<B, F> http_body::Body for WholeBody<B, F>
 where
     B: http_body::Body,
+    F: Fn() -> bool,
     B::Error: Into<BoxError>,
 {
     type Data = B::Data;
@@ -51,7 +54,7 @@ where
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
         Poll::Ready(match frame {
             Some(frame) => Some(frame.map_err(Into::into)),
-            None if this.inner.is_end_stream() => None,
+            None if this.inner.is_end_stream() || !(this.is_due)() => None,
             None => Some(Err(Reset.into())),
         })
     }
@@ -104,12 +107,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_that_was_not_seen_is_none() {
-        for end_seen in [true, false] {
+        for (end_seen, is_due) in [(true, true), (false, true), (false, false)] {
             let left = true;
-            let mut body = WholeBody::new(Piece { left, end_seen });
+            let mut body = WholeBody::new(Piece { left, end_seen }, || is_due);
             assert!(body.frame().await.expect("a piece").is_ok());
             let end = body.frame().await;
-            assert_eq!(end.is_none(), end_seen);
+            assert_eq!(end.is_none(), end_seen || !is_due);
             assert!(end.is_none_or(|end| end.is_err()));
         }
     }

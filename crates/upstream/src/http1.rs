@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use self::bound::{Bound, Permit};
-pub(crate) use self::opened::{Answer, Opened};
+pub(crate) use self::opened::{Answer, MAX_HEADERS, Opened};
 use crate::{
     detail::{Told, is_no_common_protocol},
     dial::{Dialed, Dialer, Offer, untrusted},

@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     mem,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -28,7 +31,12 @@ pub(crate) struct Replay {
     headers: HeaderMap,
     /// Nothing where there is none.
     body: Option<Arc<Mutex<Kept>>>,
+    has_ended: Ended,
 }
+
+/// Whether the body of a request was read to its end. Clones tell of the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended(Arc<AtomicBool>);
 
 /// A body, and what was taken of it.
 struct Kept {
@@ -36,7 +44,7 @@ struct Kept {
     /// Nothing once it was too much.
     taken: Option<VecDeque<Piece>>,
     bytes: usize,
-    has_ended: bool,
+    has_ended: Ended,
     /// Who reads it: what is sent no more must not take anything away.
     reader: usize,
 }
@@ -75,6 +83,7 @@ impl Replay {
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
             body: None,
+            has_ended: Ended::new(body.is_end_stream()),
         };
         if body.is_end_stream() {
             return (replay, Request::from_parts(parts, body));
@@ -83,12 +92,17 @@ impl Replay {
             rest: body,
             taken: Some(VecDeque::new()),
             bytes: 0,
-            has_ended: false,
+            has_ended: replay.has_ended.clone(),
             reader: 0,
         };
         let kept = replay.body.insert(Arc::new(Mutex::new(kept)));
         let body = Reader::first(kept);
         (replay, Request::from_parts(parts, Body::new(body)))
+    }
+
+    /// Whether the request was read to its end, now and later.
+    pub(crate) fn ended(&self) -> Ended {
+        self.has_ended.clone()
     }
 
     /// Whether it may be done twice.
@@ -119,19 +133,38 @@ impl Drop for Replay {
     }
 }
 
+// === impl Ended ===
+
+impl Ended {
+    fn new(has_ended: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(has_ended)))
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 // === impl Kept ===
 
 impl Kept {
     /// The next frame that nobody has taken yet.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.has_ended {
+        if self.has_ended.get() {
             return Poll::Ready(None);
         }
         let frame = ready!(Pin::new(&mut self.rest).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => self.keep(frame),
             Some(Err(_)) => self.taken = None,
-            None => self.has_ended = true,
+            None => {}
+        }
+        if frame.is_none() || self.rest.is_end_stream() {
+            self.has_ended.set();
         }
         Poll::Ready(frame)
     }
@@ -221,7 +254,7 @@ impl http_body::Body for Reader {
 
     fn is_end_stream(&self) -> bool {
         let kept = self.kept.lock();
-        self.again.is_empty() && (kept.has_ended || kept.rest.is_end_stream())
+        self.again.is_empty() && (kept.has_ended.get() || kept.rest.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -15,7 +15,7 @@ use crate::{
     Pools,
     detail::{Told, detail},
     dial::failed,
-    http1::{Answer, Lease, Reuse, Sought},
+    http1::{Answer, Lease, MAX_HEADERS, Reuse, Sought},
     http2::{self, Stream, Taken},
     replay::{Replay, is_safe},
 };
@@ -25,6 +25,7 @@ const ATTEMPTS: usize = 10;
 /// How often a request is sent again that the member may have seen: one that brings it down must
 /// not do so for ever.
 const REPEATS: usize = 2;
+const TOO_MANY_HEADERS: &str = "the answer has too many headers";
 const UNKNOWN_CODING: &str = "the answer has a transfer coding that nobody asked for";
 
 /// What became of an attempt.
@@ -109,7 +110,7 @@ impl Pools {
                 self.http1_only.store(true, Ordering::Relaxed);
                 let lease = match opened {
                     Some(opened) => self.http1.lease(opened),
-                    None => self.http1.take(reuse).await?,
+                    None => self.health.or_given_up(self.http1.take(reuse)).await?,
                 };
                 Ok(self.send_http1(lease, request).await)
             }
@@ -158,13 +159,17 @@ impl Pools {
         if let Err(error) = self.prepare_http2(&mut request) {
             return Attempt::Failed(error);
         }
-        let is_whole = request.body().is_end_stream();
         let (replay, request) = Replay::of(request);
+        let asked = replay.ended();
         match sender.try_send_request(request).await {
-            Ok(response) => Attempt::Answered(response.map(|body| match is_whole {
-                true => Body::new(GuardedBody::new(WholeBody::new(body), stream)),
-                // The answer may be whole before its request is, which is reset then.
-                false => Body::new(GuardedBody::new(body, stream)),
+            // What HTTP/1.1's parser sees to itself.
+            Ok(response) if response.headers().len() > MAX_HEADERS => {
+                Attempt::Failed(failed(Hop::Request, Told::new(TOO_MANY_HEADERS)))
+            }
+            Ok(response) => Attempt::Answered(response.map(|body| {
+                // An answer may be whole before its request is, which is reset then.
+                let whole = WholeBody::new(body, move || asked.get());
+                Body::new(GuardedBody::new(whole, stream))
             })),
             Err(error) => unsent(error, Some(replay)),
         }
@@ -189,6 +194,12 @@ impl Pools {
         let host = self.endpoint.host_header.clone();
         request.headers_mut().insert(HOST, host);
         join_cookies(request.headers_mut());
+        let is_measured = request.headers().contains_key(CONTENT_LENGTH);
+        if !request.body().is_end_stream() && !is_measured {
+            // hyper takes a GET of which it is not told so for one without a body.
+            let chunked = HeaderValue::from_static("chunked");
+            request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+        }
     }
 
     fn prepare_http2(&self, request: &mut Request<Body>) -> Result<(), UpstreamError> {

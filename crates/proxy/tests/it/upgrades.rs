@@ -170,6 +170,36 @@ async fn an_upgrade_that_a_member_refuses_keeps_no_place() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_an_upgrade_has_its_place_until_its_end_and_ends_with_its_cluster() {
+    let refuse = |_: &Received| {
+        let (mut answer, chunks) = Answer::stream();
+        if let Answer::Stream { status, .. } = &mut answer {
+            *status = StatusCode::FORBIDDEN;
+        }
+        assert!(chunks.send("no"));
+        // Its end never comes.
+        std::mem::forget(chunks);
+        answer
+    };
+    let member = member(refuse).await;
+    let world = World::of(&member);
+    world.limit(LimitSettings {
+        upgrades: Some(1),
+        ..LimitSettings::default()
+    });
+    let served = Served::start(&world).await;
+    let mut client = served.client(Version::HTTP_11).await;
+    let refused = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let mut another = served.client(Version::HTTP_11).await;
+    let busy = another.send(upgrade(Method::POST, "SPDY/3.1")).await;
+    assert_eq!(busy.status(), StatusCode::TOO_MANY_REQUESTS);
+    world.delete();
+    let rest = timeout(PATIENCE, refused.into_body().collect()).await;
+    assert!(rest.expect("an end").is_err(), "it broke off");
+}
+
+#[tokio::test]
 async fn a_websocket_keeps_its_headers() {
     let script = |received: &Received| {
         assert_eq!(

@@ -33,7 +33,7 @@ use crate::{dial::failed, io::BoxedIo};
 const MAX_HEAD: usize = 1 << 20;
 /// Headers of an answer. Warnings are the most that a member sends: kube-apiserver stops when all
 /// together have 4,096 characters, which is some 200 of them.
-const MAX_HEADERS: usize = 512;
+pub(crate) const MAX_HEADERS: usize = 512;
 
 /// A connection.
 pub(crate) struct Opened {

@@ -14,7 +14,7 @@ use fleetgate_model::{Class, Hop, Settings};
 use fleetgate_stack::Body;
 use fleetgate_testkit::{Answer, Chunks, FakeMember, Received};
 use futures::future::join_all;
-use http::{Request, Response, Version};
+use http::{HeaderName, HeaderValue, Request, Response, Version};
 use http_body::Frame;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -286,4 +286,37 @@ async fn three_unread_watches_do_not_hold_up_a_fourth_request() {
             .all(|r| r.version == Version::HTTP_2)
     );
     assert_eq!(streams.lock().len(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_with_more_headers_than_there_is_room_for_is_a_failure() {
+    for (count, is_answer) in [(511, true), (513, false), (24_000, false)] {
+        let pki = Pki::new();
+        let server = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| async move {
+            let service = service_fn(move |_: Request<Incoming>| async move {
+                let mut answer = Response::new(Body::empty());
+                for n in 0..count {
+                    let name = HeaderName::try_from(format!("x{n:x}")).expect("a name");
+                    answer
+                        .headers_mut()
+                        .insert(name, HeaderValue::from_static(""));
+                }
+                Ok::<_, Infallible>(answer)
+            });
+            http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .unwrap_or_default();
+        });
+        let server = server.await;
+        let setup = Setup::to(&server.https(), Some(&pki.ca)).build();
+        let answer = setup.get("/", Class::LongRunning).await;
+        match is_answer {
+            true => assert_eq!(answer.expect("an answer").status(), 200),
+            false => {
+                let detail = Some("the answer has too many headers");
+                assert_failed(answer, (Hop::Request, detail));
+            }
+        }
+    }
 }

@@ -15,9 +15,9 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::support::{Pki, RawServer, Setup, chunk, request};
+use crate::support::{PATIENCE, Pki, RawServer, Setup, chunk, request};
 
 const CLASSES: [Class; 2] = [Class::Short, Class::LongRunning];
 
@@ -117,7 +117,7 @@ async fn an_answer_that_is_dropped_ends_at_the_member() {
         assert!(chunk(&mut body).await.is_some());
         drop(body);
         let chunks = streams.lock().pop().expect("a stream");
-        let closed = tokio::time::timeout(crate::support::PATIENCE, chunks.closed());
+        let closed = tokio::time::timeout(PATIENCE, chunks.closed());
         closed.await.expect("the member sees it");
     }
 }
@@ -151,7 +151,7 @@ async fn a_request_that_is_given_up_ends_at_the_member() {
             answer = setup.get("/", class) => panic!("{answer:?}"),
             dropped = waiting.recv() => dropped.expect("a request"),
         };
-        let ended = tokio::time::timeout(crate::support::PATIENCE, dropped).await;
+        let ended = tokio::time::timeout(PATIENCE, dropped).await;
         assert!(ended.expect("the member sees it").is_err());
     }
 }
@@ -170,4 +170,79 @@ async fn an_answer_cut_off_by_the_member_is_an_error_and_not_an_end() {
         .get("/", Class::Short)
         .await
         .expect("a new connection");
+}
+
+#[tokio::test]
+async fn a_body_of_no_known_length_reaches_a_member_whatever_the_method() {
+    let pki = Pki::new();
+    for class in [Class::Short, Class::LongRunning] {
+        for method in [Method::GET, Method::HEAD, Method::DELETE, Method::POST] {
+            let member = FakeMember::tls(&pki.leaf).echo().await;
+            let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+            let pieces = ["ab", "cd"].map(|piece| {
+                let piece = Bytes::from_static(piece.as_bytes());
+                Ok::<_, Infallible>(Frame::data(piece))
+            });
+            let body = Body::new(StreamBody::new(futures::stream::iter(pieces)));
+            let answer = setup.send(request(method.clone(), "/", body), class).await;
+            assert_eq!(answer.expect("an answer").status(), 200);
+            let received = member.received().remove(0);
+            assert_eq!(received.body(), "abcd", "{method} {class:?}");
+        }
+    }
+}
+
+/// A member that answers half, and resets the stream with NO_ERROR once `half_read`.
+async fn half(pki: &Pki, half_read: Arc<Notify>) -> RawServer {
+    let server = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| {
+        let half_read = Arc::clone(&half_read);
+        async move {
+            let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
+            let Some(Ok((request, mut respond))) = connection.accept().await else {
+                return;
+            };
+            let mut answer = respond
+                .send_response(Response::new(()), false)
+                .expect("a head");
+            answer
+                .send_data(Bytes::from_static(b"half"), false)
+                .expect("a piece");
+            let reset = async move {
+                half_read.notified().await;
+                answer.send_reset(h2::Reason::NO_ERROR);
+                drop(request);
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                _ = connection.accept() => {}
+                () = reset => {}
+            }
+        }
+    });
+    server.await
+}
+
+#[tokio::test]
+async fn an_answer_is_cut_where_it_is_reset_behind_its_whole_request() {
+    for is_whole in [true, false] {
+        let (pki, half_read) = (Pki::new(), Arc::<Notify>::default());
+        let member = half(&pki, Arc::clone(&half_read)).await;
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+        let (sender, body) = futures::channel::mpsc::unbounded();
+        let piece = Frame::data(Bytes::from_static(b"asked"));
+        sender
+            .unbounded_send(Ok::<_, Infallible>(piece))
+            .expect("a reader");
+        let sender = (!is_whole).then_some(sender);
+        let body = Body::new(StreamBody::new(body));
+        let asked = request(Method::POST, "/", body);
+        let answer = setup.send(asked, Class::LongRunning).await;
+        let mut answer = answer.expect("an answer").into_body();
+        assert_eq!(chunk(&mut answer).await.expect("a piece"), "half");
+        half_read.notify_one();
+        let end = tokio::time::timeout(PATIENCE, answer.frame()).await;
+        let end = end.expect("an end");
+        assert_eq!(end.is_some_and(|end| end.is_err()), is_whole);
+        drop(sender);
+    }
 }

@@ -53,8 +53,22 @@ async fn a_head_that_is_too_large_gets_a_status() {
     for n in 0..1100 {
         many = many.header(format!("x-{n}"), "1");
     }
-    for request in [long, many] {
-        let request = request.body(()).expect("a request");
+    let (long, many) = [long, many]
+        .map(|request| request.body(()).expect("a request"))
+        .into();
+    // No name more can be added to these.
+    let mut full = Http2::request("/version").body(()).expect("a request");
+    for n in 0.. {
+        let name = HeaderName::try_from(format!("x{n:x}")).expect("a name");
+        let headers = full.headers_mut();
+        if headers
+            .try_insert(name, HeaderValue::from_static(""))
+            .is_err()
+        {
+            break;
+        }
+    }
+    for request in [long, many, full] {
         let seen = caller.exchange(request, b"").await.expect("an answer");
         is_refusal(&seen, 431);
     }
