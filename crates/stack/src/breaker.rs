@@ -89,6 +89,11 @@ impl<C: Clone> Breaker<C> {
         }
     }
 
+    /// Whether it is open or half-open.
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
     /// Something failed because of `cause`. Whether the breaker opened over it.
     pub fn failed(&self, cause: C) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;

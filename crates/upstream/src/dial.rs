@@ -22,7 +22,7 @@ use crate::{
     detail::{Told, detail, is_timeout, is_tls},
     endpoint::Endpoint,
     forward_proxy::Via,
-    health::Health,
+    health::{Health, is_there},
     io::{BoxedIo, Connected, Listener},
     metrics::MemberMetrics,
     tunnel,
@@ -114,15 +114,15 @@ impl Dialer {
         })
     }
 
-    /// Connects just to see. A failure is told to whoever waits for it alone: of the member it may
-    /// say something long ago.
+    /// Connects just to see. That the member is not there is told to whoever waits for it alone: it
+    /// may be so no longer.
     ///
     /// # Errors
     /// As [`Self::dial`].
     pub(crate) async fn look(&self) -> Result<(), UpstreamError> {
         let since = Instant::now();
         let dialed = self.stream_and_tls(Offer::Http2).await;
-        if dialed.is_ok() {
+        if is_there(&dialed) {
             self.health.dialed(&dialed, since);
         }
         dialed.map(drop).map_err(|error| self.with_address(error))

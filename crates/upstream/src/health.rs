@@ -143,7 +143,7 @@ impl Health {
             self.heard.store(true, Ordering::Relaxed);
         }
         if self.breaker.succeeded() {
-            *self.open.lock() = None;
+            self.count();
             tracing::info!(cluster = self.metrics.cluster(), "the member is back");
         }
     }
@@ -183,11 +183,27 @@ impl Health {
         }
     }
 
+    /// Counts the circuit as what it is by now: another may have turned it meanwhile.
+    fn count(&self) {
+        let mut open = self.open.lock();
+        if !self.breaker.is_open() {
+            *open = None;
+        } else if open.is_none() {
+            *open = Some(self.metrics.open_circuit());
+        }
+    }
+
     fn opened(&self, Cause { hop, detail }: Cause) {
-        *self.open.lock() = Some(self.metrics.open_circuit());
+        self.count();
         let cluster = self.metrics.cluster();
         tracing::warn!(cluster, %hop, detail, "the member is given up until it can be connected to");
     }
+}
+
+/// Whether `dialed` shows that the member is there: a connection, or a certificate, even one that is
+/// not trusted.
+pub(crate) fn is_there<T>(dialed: &Result<T, UpstreamError>) -> bool {
+    dialed.as_ref().err().and_then(Cause::of).is_none()
 }
 
 /// Looks whether anything is heard as long as requests wait.
@@ -269,8 +285,33 @@ mod tests {
     use prometheus_client::registry::Registry;
     use tokio::time::Instant;
 
-    use super::{Health, POLICY};
+    use super::{Cause, Health, POLICY};
     use crate::{Metrics, pace::Pace};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_heard_of_just_when_it_was_given_up_does_not_count_as_given_up() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let health = Health::new(metrics.member("m"), Arc::<Pace>::default());
+        let cause = Cause {
+            hop: Hop::Connect,
+            detail: None,
+        };
+        let counted = || {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("encodes");
+            text.contains("upstream_circuit_open{cluster=\"m\"} 1")
+        };
+        assert!(health.breaker.open(cause));
+        health.opened(cause);
+        assert!(counted());
+        health.heard();
+        assert!(!counted());
+        assert!(health.breaker.open(cause));
+        health.heard();
+        health.opened(cause);
+        assert!(!counted());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_fails_while_nobody_waits_gives_nobody_up() {

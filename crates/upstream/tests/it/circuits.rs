@@ -332,3 +332,22 @@ async fn one_dead_member_leaves_another_alone() {
     assert!(waited.iter().all(Result::is_err));
     assert_eq!((alive.metric(OPENED), member.counts().handshakes), (0, 1));
 }
+
+#[tokio::test]
+async fn a_member_that_is_back_with_another_certificate_is_there() {
+    let (trusted, other) = (Pki::new(), Pki::new());
+    let address = free_address();
+    let setup = Setup::to(&format!("https://{address}"), Some(&trusted.ca)).build();
+    given_up(&setup, Class::Short).await;
+    let _member = FakeMember::tls(&other.leaf).at(address).echo().await;
+    tokio::time::pause();
+    tokio::time::advance(SECOND).await;
+    tokio::time::resume();
+    for _ in 0..2 {
+        let refused = setup.get("/", Class::Short).await.expect_err("a failure");
+        assert!(
+            matches!(refused, UpstreamError::Untrusted { .. }),
+            "{refused:?}"
+        );
+    }
+}
