@@ -7,7 +7,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use fleetgate_model::{Attributes, Decision, User};
 use moka::future::Cache;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use crate::{Config, Metrics};
 use key::Key;
@@ -16,6 +19,9 @@ pub use self::kube::KubeAccessReview;
 
 /// How many verdicts are remembered. Past it, the ones least used are asked for again.
 const CAPACITY: u64 = 32_768;
+
+/// How long a question waits for its turn: as long as the one before may take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One question: may `user` do what `attributes` say?
 #[derive(Clone, Copy, Debug)]
@@ -170,16 +176,13 @@ impl<R: ReviewAccess> Reviews<R> {
     }
 
     async fn look_up(&self, review: AccessReview<'_>) -> Remembered {
-        let answer = {
-            let _turn = self
-                .turns
-                .acquire()
-                .await
-                .expect("the semaphore is never closed");
-            self.reviewer
-                .review_access(review)
-                .await
-                .and_then(Verdict::decide)
+        let answer = match timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+            Err(_) => Err(ReviewError::TimedOut),
+            Ok(turn) => {
+                let _turn = turn.expect("the semaphore is never closed");
+                let answer = self.reviewer.review_access(review).await;
+                answer.and_then(Verdict::decide)
+            }
         };
         let ttl = match &answer {
             Ok(Decision::Allow { .. }) => self.allowed_ttl,

@@ -1,18 +1,26 @@
 //! The secrets that clusters refer to, and the credentials made of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use fleetgate_model::{
     ClusterName, Credentials, CredentialsError, Member, ResolveCredentials, SecretRef,
 };
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 
 use crate::{
     PlainHttp, ReadSecret, SecretData,
     build::{Found, build},
 };
+
+/// How long the host may take to show a secret to whoever waits for it.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The host took longer.
+#[derive(Debug, thiserror::Error)]
+#[error("the host took too long to show the secret")]
+struct TooLong;
 
 /// Held secrets, each read once however many ask. Clones share them.
 #[derive(Debug)]
@@ -79,7 +87,8 @@ impl<R: ReadSecret> Secrets<R> {
         &self,
         secret: &SecretRef,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        match self.read.read_secret(secret).await? {
+        let read = timeout(TIMEOUT, self.read.read_secret(secret)).await;
+        match read.map_err(|_| TooLong)?? {
             Some(data) => {
                 let cell = Arc::new(OnceCell::new_with(Some(Arc::new(data))));
                 self.held.lock().insert(secret.clone(), cell);
@@ -131,7 +140,13 @@ impl<R: ReadSecret> Secrets<R> {
                 }),
             }
         });
-        read.await.cloned()
+        // One time limit for each who waits: another's attempt may be part of the wait.
+        let read = timeout(TIMEOUT, read).await;
+        let too_long = |_| CredentialsError::Unavailable {
+            secret: secret.clone(),
+            source: Arc::new(TooLong),
+        };
+        read.map_err(too_long)?.cloned()
     }
 
     async fn build(&self, member: &Arc<Member>) -> Result<Arc<Credentials>, CredentialsError> {

@@ -15,7 +15,9 @@ use fleetgate_testkit::FakeHost;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::{AccessReview, KubeAccessReview, ReviewAccess, ReviewError, Reviews, Verdict};
+use super::{
+    AccessReview, KubeAccessReview, ReviewAccess, ReviewError, Reviews, TURN_TIMEOUT, Verdict,
+};
 use crate::{AlwaysAllowedPaths, Config, Metrics};
 
 fn config() -> Config {
@@ -334,7 +336,7 @@ async fn what_is_known_needs_no_room_for_asking() {
     let long = |_: AccessReview<'_>| async {
         let way = [0_u8; 16 << 10];
         tokio::task::yield_now().await;
-        drop(way);
+        std::hint::black_box(way);
         Ok(verdict(true))
     };
     let reviews = Reviews::new(&config(), long, Metrics::default());
@@ -342,4 +344,17 @@ async fn what_is_known_needs_no_room_for_asking() {
     let review = ask(&reviews, &user, &attributes);
     assert!(size_of_val(&review) < 2 << 10, "{}", size_of_val(&review));
     assert_eq!(review.await.expect("a review"), Decision::allow());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_answer_holds_nobody_in_turn() {
+    let silent = |_: AccessReview<'_>| std::future::pending::<Result<Verdict, ReviewError>>();
+    let reviews = Reviews::new(&config(), silent, Metrics::default());
+    let (user, paths) = (jane(), ["/1", "/2", "/3"].map(path));
+    let asked = paths.iter().map(|path| {
+        let asked = ask(&reviews, &user, path);
+        tokio::time::timeout(TURN_TIMEOUT * 2, asked)
+    });
+    let answers = join_all(asked).await;
+    assert!(matches!(answers[2], Ok(Err(ReviewError::TimedOut))));
 }

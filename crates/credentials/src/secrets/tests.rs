@@ -10,7 +10,7 @@ use fleetgate_model::{
 };
 use parking_lot::Mutex;
 
-use super::Secrets;
+use super::{Secrets, TIMEOUT};
 use crate::{PlainHttp, ReadSecret, SecretData};
 
 fn secret(name: &str) -> SecretRef {
@@ -146,4 +146,21 @@ async fn a_token_that_would_break_out_of_its_header_is_refused() {
         matches!(refused, Err(CredentialsError::MalformedToken(_))),
         "{refused:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_answer_holds_nobody_for_long() {
+    let silent = |_: &SecretRef| {
+        std::future::pending::<Result<Option<SecretData>, Box<dyn std::error::Error + Send + Sync>>>(
+        )
+    };
+    let secrets = Secrets::new(silent, PlainHttp::Refuse);
+    let member = member("https://m");
+    let since = tokio::time::Instant::now();
+    let asked = (0..5).map(|_| secrets.resolve_credentials(&member));
+    for found in futures::future::join_all(asked).await {
+        assert!(matches!(found, Err(CredentialsError::Unavailable { .. })));
+    }
+    assert!(secrets.refresh(&secret("m-impersonator")).await.is_err());
+    assert_eq!(since.elapsed(), TIMEOUT * 2);
 }
