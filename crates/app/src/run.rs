@@ -365,7 +365,10 @@ fn end_what_is_over(clusters: &ClusterRegistry, stacks: &Stacks, tasks: &Tasks) 
     tasks.spawn_until_stopped(async move {
         while members.changed().await.is_ok() {
             let current = Arc::clone(&members.borrow_and_update());
-            registered.retain(&|name| current.contains_key(name));
+            registered.retain(&|member| {
+                let now = current.get(&member.name);
+                now.is_some_and(|now| now.uid == member.uid)
+            });
         }
     });
     let stacks = stacks.clone();

@@ -34,8 +34,9 @@ pub struct Clusters<R, C, N, S> {
 
 /// Tells [`Clusters`] which clusters there still are.
 pub trait Retain: Send + Sync {
-    /// Drops the stacks of clusters that `keep` does not know; their watches and upgrades end.
-    fn retain(&self, keep: &dyn Fn(&ClusterName) -> bool);
+    /// Drops the stacks of clusters that `keep` does not know; their watches and upgrades end. A
+    /// cluster that was deleted and registered anew is another one, told apart by its uid.
+    fn retain(&self, keep: &dyn Fn(&fleetgate_model::Member) -> bool);
 }
 
 struct Shared<R, C, N, S> {
@@ -137,10 +138,11 @@ where
     N: Send + Sync,
     S: Send + Sync,
 {
-    fn retain(&self, keep: &dyn Fn(&ClusterName) -> bool) {
+    fn retain(&self, keep: &dyn Fn(&fleetgate_model::Member) -> bool) {
         let _exchange = self.shared.exchange.lock();
         let stacks = self.shared.stacks.load_full();
-        let (kept, gone): (Vec<_>, Vec<_>) = stacks.iter().partition(|(name, _)| keep(name));
+        let is_kept = |stack: &Stack<S>| keep(&stack.target.member);
+        let (kept, gone): (Vec<_>, Vec<_>) = stacks.iter().partition(|(_, stack)| is_kept(stack));
         if gone.is_empty() {
             return;
         }

@@ -117,6 +117,15 @@ async fn a_cluster_registered_anew_is_another_one() {
 }
 
 #[tokio::test]
+async fn a_cluster_registered_anew_ends_what_was_before_it_also_where_nobody_asks_for_it() {
+    let (member, _streams) = member().await;
+    let world = World::of(&member);
+    let mut old = watch(&world).await;
+    world.retain.retain(&|member| member.uid == "2");
+    assert_eq!(next(&mut old).await, None);
+}
+
+#[tokio::test]
 async fn a_cluster_deleted_while_a_request_comes_in_gets_no_stack() {
     let (member, _streams) = member().await;
     let world = World::of(&member);
