@@ -3,7 +3,7 @@
 use fleetgate_stack::Body;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Version,
-    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE},
     uri::Authority,
 };
 
@@ -46,6 +46,10 @@ impl Stage<Request<Body>> for SoundHead {
         check(request.version(), request.headers()).map_err(Error::Head)?;
         if *request.method() == Method::CONNECT {
             extended_connect::translate(&mut request)?;
+        }
+        if request.version() == Version::HTTP_10 {
+            // RFC 9110, section 7.8: to be ignored.
+            request.headers_mut().remove(UPGRADE);
         }
         Ok(request)
     }
@@ -97,9 +101,11 @@ fn size(headers: &HeaderMap) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderName, HeaderValue, Version};
+    use fleetgate_stack::{Body, asks_for_upgrade};
+    use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 
-    use super::{HeadError, MAX_FIELDS, MAX_HEAD, check};
+    use super::{HeadError, MAX_FIELDS, MAX_HEAD, SoundHead, check};
+    use crate::Stage;
 
     #[track_caller]
     fn ambiguous(fields: &[(&'static str, &'static str)], want: bool) {
@@ -146,6 +152,18 @@ mod tests {
         }
         for host in ["u@h", "h/x", "a b", "h?", "a,b\\c", "[::1"] {
             ambiguous_in(Version::HTTP_11, &[("host", host)], true);
+        }
+    }
+
+    #[tokio::test]
+    async fn http10_asks_for_no_other_protocol() {
+        for (version, asks) in [(Version::HTTP_10, false), (Version::HTTP_11, true)] {
+            let request = Request::builder().version(version).header("host", "h");
+            let request = request.header("connection", "upgrade");
+            let request = request.header("upgrade", "SPDY/3.1").body(Body::empty());
+            let passed = SoundHead.pass(request.expect("a request")).await;
+            let passed = passed.expect("a sound head");
+            assert_eq!(asks_for_upgrade(passed.headers()), asks);
         }
     }
 
