@@ -14,11 +14,11 @@ use fleetgate_model::{
 };
 use fleetgate_stack::{Body, BoxError, NewService};
 use http::{
-    HeaderValue, Request, Response, Uri,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    HeaderMap, HeaderValue, Request, Response, Uri,
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
     uri::PathAndQuery,
 };
-use tower::{Service, ServiceBuilder, service_fn};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::{
     Attribution, Authentication, Authorization, Authorized, Clusters, Config,
@@ -27,16 +27,17 @@ use crate::{
 };
 
 /// Puts the path of the cluster's subresource `proxy` in front of a request's own.
-struct BelowProxy(ClusterName);
+struct BelowProxy(Arc<str>);
 
 /// A service whose requests go to the member of `target`, over connections of `new_upstream`: path
 /// and query as they are, in the name that `authenticate` finds, if `authorize` lets it, which is
 /// asked for the subresource `proxy` of `clusters`, with the verb of the method and the name of the
 /// cluster. Nobody may act as another (`Impersonate-User`).
 ///
-/// A refusal is a `Status` (`metav1.Status`) in JSON. The service fits `Router::nest_service` of
-/// axum; what is to stand between its stages needs them put together by oneself, as the
-/// [crate](crate)'s own example does.
+/// A refusal is a `Status` (`metav1.Status`) in JSON. A `Location` that leads to the member itself is
+/// told relative to what was asked for, as it is not known here where the service is mounted. The
+/// service fits `Router::nest_service` of axum; what is to stand between its stages needs them put
+/// together by oneself, as the [crate](crate)'s own example does.
 pub fn one_cluster<A, Z, N, B>(
     config: Config,
     target: Target,
@@ -67,7 +68,9 @@ where
     let resolve = move |name: &ClusterName| (*name == member.name).then(|| Arc::clone(&member));
     let present = move |_: &Arc<Member>| ready(Ok::<_, CredentialsError>(Arc::clone(&credentials)));
     let as_another = Impersonation::new(Arc::new(nobody), ConstrainedImpersonation::Disabled);
-    let stages = BelowProxy(name.clone())
+    let (group, version, resource) = (CLUSTERS.group, CLUSTERS.version, CLUSTERS.resource);
+    let below: Arc<str> = format!("/apis/{group}/{version}/{resource}/{name}/proxy").into();
+    let stages = BelowProxy(Arc::clone(&below))
         .then(SoundHead)
         .then(Authentication::new(authenticate))
         .then(Attribution)
@@ -76,12 +79,39 @@ where
     let elsewhere = service_fn(move |_: Authorized| {
         ready(Err(Error::ClusterNotFound(name.as_str().to_owned())))
     });
-    ServiceBuilder::new()
-        .map_request(|request: Request<B>| request.map(Body::new))
+    let stack = ServiceBuilder::new()
         .layer(RescueLayer::new(|_: &Request<Body>| status))
         .layer(StageLayer::new(stages))
         .layer(RoutingLayer::new(elsewhere))
-        .service(Clusters::new(config, resolve, present, new_upstream))
+        .service(Clusters::new(config, resolve, present, new_upstream));
+    service_fn(move |request: Request<B>| {
+        let (stack, below) = (stack.clone(), Arc::clone(&below));
+        async move {
+            let asked = request.uri().path().to_owned();
+            let mut answer = stack.oneshot(request.map(Body::new)).await?;
+            relate(answer.headers_mut(), &below, &asked);
+            Ok(answer)
+        }
+    })
+}
+
+/// Makes a `Location` below `below` one that is relative to `asked` (RFC 3986, section 4.2).
+fn relate(headers: &mut HeaderMap, below: &str, asked: &str) {
+    let Some(location) = headers.get_mut(LOCATION) else {
+        return;
+    };
+    let text = location.to_str().unwrap_or_default();
+    let Some(path) = text.strip_prefix(below) else {
+        return;
+    };
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let up = match asked.matches('/').count() {
+        0 | 1 => "./".to_owned(),
+        segments => "../".repeat(segments - 1),
+    };
+    if let Ok(relative) = HeaderValue::try_from(up + path) {
+        *location = relative;
+    }
 }
 
 fn nobody(_: &User, _: &Attributes) -> Ready<Result<Decision, AuthorizeError>> {
@@ -97,9 +127,7 @@ impl Stage<Request<Body>> for BelowProxy {
     async fn pass(&self, mut request: Request<Body>) -> Result<Request<Body>, Error> {
         let target = request.uri().path_and_query();
         let target = target.map_or("/", PathAndQuery::as_str);
-        let (group, version, resource) = (CLUSTERS.group, CLUSTERS.version, CLUSTERS.resource);
-        let name = self.0.as_str();
-        let target = format!("/apis/{group}/{version}/{resource}/{name}/proxy{target}");
+        let target = format!("{}{target}", self.0);
         let mut parts = request.uri().clone().into_parts();
         // What is too long for a URI must not go on as it came: it could name another cluster.
         let too_large = || Error::Head(HeadError::TooLarge);

@@ -5,9 +5,10 @@
 mod embed;
 
 use axum::body::Body;
+use bytes::Bytes;
 use fleetgate_model::{ClusterName, Credentials, Member, Target};
-use fleetgate_testkit::FakeMember;
-use http::{Request, Response, StatusCode};
+use fleetgate_testkit::{Answer, FakeMember, Received};
+use http::{HeaderValue, Request, Response, StatusCode, header::LOCATION};
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -87,4 +88,24 @@ async fn nobody_acts_as_another() {
     let refused = ask(&member, "/prod/api", &as_admin).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     assert!(member.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_member_that_sends_elsewhere_on_itself_means_a_place_below_the_prefix() {
+    for (asked, location, want) in [
+        ("/prod/debug/pprof", "/debug/pprof/", "../debug/pprof/"),
+        ("/prod/api", "/api/?x=1", "./api/?x=1"),
+        ("/prod/a/b/", "/", "../../"),
+        ("/prod/a/b", "c", "c"),
+        ("/prod/a/b", "https://elsewhere/c", "https://elsewhere/c"),
+    ] {
+        let answer = move |_: &Received| Answer::Full {
+            status: StatusCode::MOVED_PERMANENTLY,
+            headers: vec![(LOCATION, HeaderValue::from_static(location))],
+            body: Bytes::new(),
+        };
+        let member = FakeMember::plain().start(answer).await;
+        let moved = ask(&member, asked, &[JANE]).await;
+        assert_eq!(moved.headers()[LOCATION], want, "{asked} to {location}");
+    }
 }
