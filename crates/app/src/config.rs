@@ -120,6 +120,8 @@ impl Config {
             reading: limit("max-requests-inflight", flags, &mut findings),
             mutating: limit("max-mutating-requests-inflight", flags, &mut findings),
         };
+        let connect_timeout = positive("member-connect-timeout", flags, &mut findings);
+        let request_timeout = positive("member-request-timeout", flags, &mut findings);
         let (Some(serving), Some(storage), true) = (serving, storage, findings.0.is_empty()) else {
             return Err(ConfigError(findings.0));
         };
@@ -138,8 +140,8 @@ impl Config {
                 },
             },
             members: Members {
-                connect_timeout: flags.duration("member-connect-timeout"),
-                request_timeout: flags.duration("member-request-timeout"),
+                connect_timeout,
+                request_timeout,
                 allow_plain_http: flags.bool("allow-plain-http-members"),
             },
             in_flight,
@@ -206,6 +208,15 @@ fn limit(flag: &str, flags: &Flags, findings: &mut Findings) -> usize {
         findings.add(flag, "can not be negative value");
         0
     })
+}
+
+/// A time limit in which something can come about.
+fn positive(flag: &str, flags: &Flags, findings: &mut Findings) -> Duration {
+    let time = flags.duration(flag);
+    if time.is_zero() {
+        findings.add(flag, "must be greater than 0");
+    }
+    time
 }
 
 fn log(flags: &Flags, findings: &mut Findings) -> Log {

@@ -65,8 +65,8 @@ struct Place {
 impl InFlightLayer {
     /// A layer that keeps to `limits` and shows in `metrics` how much of them is used.
     pub fn new(limits: InFlightLimits, metrics: &Metrics) -> Self {
-        let places = |limit, kind| {
-            let free = Arc::new(Semaphore::new(limit));
+        let places = |limit: usize, kind| {
+            let free = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
             let taken = metrics.in_flight(kind);
             (limit > 0).then_some(Places { free, taken })
         };

@@ -133,3 +133,22 @@ fn constrained_impersonation_is_on_unless_its_gate_is_shut() {
     assert_eq!(gate("--v=0"), ConstrainedImpersonation::Enabled);
     assert_eq!(gate(shut), ConstrainedImpersonation::Disabled);
 }
+
+#[test]
+fn a_time_limit_in_which_nothing_comes_about_is_refused() {
+    let store = ["--storage-backend=embedded", "--data-dir=x"];
+    for flag in ["--member-connect-timeout", "--member-request-timeout"] {
+        let zero = format!("{flag}=0s");
+        let want = format!("{flag}: must be greater than 0");
+        refused(&[store[0], store[1], &zero], &[&want]);
+    }
+}
+
+#[test]
+fn any_number_of_requests_may_be_in_flight() {
+    let most = format!("--max-requests-inflight={}", i64::MAX);
+    let config = config(&["--storage-backend=embedded", "--data-dir=x", &most]);
+    let limits = config.expect("a number").in_flight;
+    let metrics = fleetgate_proxy::Metrics::register(&mut Default::default());
+    fleetgate_proxy::InFlightLayer::new(limits, &metrics);
+}
