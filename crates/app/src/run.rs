@@ -6,6 +6,7 @@ use fleetgate_api::ResourceModeling;
 use fleetgate_authn::{Authenticator, KubeTokenReview, Lookup, TrustConfig, TrustError};
 use fleetgate_authz::{AlwaysAllowedPaths, Authorizer, KubeAccessReview};
 use fleetgate_credentials::{HostSecrets, PlainHttp, Secrets};
+use fleetgate_model::ResolveCluster;
 use fleetgate_proxy::{
     Attribution, Authentication, Authorization, Clusters, Impersonation, InFlightLayer,
     RescueLayer, Retain, RoutingLayer, SoundHead, Stage, StageLayer,
@@ -361,12 +362,12 @@ fn new_upstream(members: &Members, metrics: &mut Registry, tasks: &Tasks) -> New
 /// Ends what lasts on clusters that are no longer registered, and in time what lasts on credentials
 /// that were replaced.
 fn end_what_is_over(clusters: &ClusterRegistry, stacks: &Stacks, tasks: &Tasks) {
-    let (mut members, registered) = (clusters.members(), stacks.clone());
+    let (clusters, mut members, registered) =
+        (clusters.clone(), clusters.members(), stacks.clone());
     tasks.spawn_until_stopped(async move {
         while members.changed().await.is_ok() {
-            let current = Arc::clone(&members.borrow_and_update());
             registered.retain(&|member| {
-                let now = current.get(&member.name);
+                let now = clusters.resolve_cluster(&member.name);
                 now.is_some_and(|now| now.uid == member.uid)
             });
         }

@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// How long the host may take to show a secret to whoever waits for it.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The host took longer.
 #[derive(Debug, thiserror::Error)]
 #[error("the host took too long to show the secret")]
-struct TooLong;
+pub(crate) struct TooLong;
 
 /// Held secrets, each read once however many ask. Clones share them.
 #[derive(Debug)]

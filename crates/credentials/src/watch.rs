@@ -19,8 +19,8 @@ use kube::{
 use tokio::{sync::watch::Receiver, task::JoinSet};
 
 use crate::{
-    HostSecrets, Secrets,
-    secrets::{Held, refs},
+    HostSecrets, ReadSecret, Secrets,
+    secrets::{Held, TooLong, refs},
 };
 
 /// Registered clusters by name, as the registry tells of them.
@@ -129,9 +129,10 @@ async fn apply(
     }
 }
 
-/// Reads a held secret again if `meta` is of another version.
+/// Reads a held secret again if `meta` is of another version. What is held stays in use while the
+/// host says nothing.
 async fn changed(
-    secrets: &Secrets<HostSecrets>,
+    secrets: &Secrets<impl ReadSecret>,
     secret: &SecretRef,
     meta: &PartialObjectMeta<Secret>,
 ) {
@@ -142,15 +143,18 @@ async fn changed(
         Held::Version(version) if Some(&version) == meta.resource_version().as_ref() => return,
         Held::Version(_) => {}
     }
-    if let Err(error) = secrets.refresh(secret).await {
+    while let Err(error) = secrets.refresh(secret).await {
+        let is_silent = error.is::<TooLong>();
         let error = &*error as &dyn std::error::Error;
         tracing::warn!(
             namespace = secret.namespace,
             error,
             "a changed secret cannot be read"
         );
-        // The next request reads it; until then the old one would be used for ever.
-        secrets.forget(secret);
+        if !is_silent {
+            // The next request reads it; until then the old one would be used for ever.
+            return secrets.forget(secret);
+        }
     }
 }
 
@@ -158,5 +162,68 @@ fn reference(meta: &PartialObjectMeta<Secret>) -> SecretRef {
     SecretRef {
         namespace: meta.namespace().unwrap_or_default(),
         name: meta.name_any(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use fleetgate_model::{ClusterName, Member, Redacted, ResolveCredentials, SecretRef};
+    use k8s_openapi::api::core::v1::Secret;
+    use kube::api::PartialObjectMetaExt;
+
+    use super::changed;
+    use crate::{
+        PlainHttp, SecretData,
+        secrets::{Secrets, TIMEOUT},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_held_stays_in_use_while_the_host_says_nothing() {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&reads);
+        let read = move |_: &SecretRef| {
+            let number = counter.fetch_add(1, Ordering::Relaxed);
+            async move {
+                if number == 1 || number == 2 {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Some(SecretData {
+                    token: Some(Redacted::new(format!("t{number}"))),
+                    resource_version: number.to_string(),
+                    ..SecretData::default()
+                }))
+            }
+        };
+        let secrets = Secrets::new(read, PlainHttp::Refuse);
+        let secret = SecretRef {
+            namespace: "ns".to_owned(),
+            name: "m-impersonator".to_owned(),
+        };
+        let member = Arc::new(Member {
+            impersonator_secret: Some(secret.clone()),
+            ..Member::new(ClusterName::parse("m").expect("a name"), "https://m")
+        });
+        let token = async || {
+            let found = secrets.resolve_credentials(&member).await;
+            found.expect("credentials").authorization.clone()
+        };
+        assert_eq!(token().await, "bearer t0");
+        let meta = kube::api::ObjectMeta {
+            resource_version: Some("3".to_owned()),
+            ..kube::api::ObjectMeta::default()
+        };
+        let meta = meta.into_response_partial::<Secret>();
+        let later = async {
+            tokio::time::sleep(TIMEOUT * 3 / 2).await;
+            token().await
+        };
+        let ((), meanwhile) = tokio::join!(changed(&secrets, &secret, &meta), later);
+        assert_eq!(meanwhile, "bearer t0");
+        assert_eq!(token().await, "bearer t3");
     }
 }

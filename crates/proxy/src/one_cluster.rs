@@ -35,7 +35,8 @@ struct BelowProxy(Arc<str>);
 /// cluster. Nobody may act as another (`Impersonate-User`).
 ///
 /// A refusal is a `Status` (`metav1.Status`) in JSON. A `Location` that leads to the member itself is
-/// told relative to what was asked for, as it is not known here where the service is mounted. The
+/// told relative to what was asked for, as it is not known here where the service is mounted (below
+/// it: what is asked for without a slash behind the mount point is not told from it). The
 /// service fits `Router::nest_service` of axum; what is to stand between its stages needs them put
 /// together by oneself, as the [crate](crate)'s own example does.
 pub fn one_cluster<A, Z, N, B>(

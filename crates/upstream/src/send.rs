@@ -194,8 +194,10 @@ impl Pools {
         let host = self.endpoint.host_header.clone();
         request.headers_mut().insert(HOST, host);
         join_cookies(request.headers_mut());
-        let is_measured = request.headers().contains_key(CONTENT_LENGTH);
-        if !request.body().is_end_stream() && !is_measured {
+        let body = request.body();
+        let is_measured =
+            body.size_hint().exact().is_some() || request.headers().contains_key(CONTENT_LENGTH);
+        if !body.is_end_stream() && !is_measured {
             // hyper takes a GET of which it is not told so for one without a body.
             let chunked = HeaderValue::from_static("chunked");
             request.headers_mut().insert(TRANSFER_ENCODING, chunked);

@@ -246,3 +246,16 @@ async fn an_answer_is_cut_where_it_is_reset_behind_its_whole_request() {
         drop(sender);
     }
 }
+
+#[tokio::test]
+async fn a_body_of_known_length_says_so() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+    let request = request(Method::POST, "/", Body::full("abcd"));
+    let answer = setup.send(request, Class::Short).await;
+    assert_eq!(answer.expect("an answer").status(), 200);
+    let received = member.received().remove(0);
+    assert_eq!(received.header("content-length"), "4");
+    assert_eq!(received.header("transfer-encoding"), "");
+}
