@@ -1,7 +1,7 @@
 //! Second stage: what is asked for. Computed once, from the raw path, then carried.
 
 use fleetgate_apimachinery::request_info::{ProxiedResource, RequestInfo, RequestLine, Upgrade};
-use fleetgate_model::User;
+use fleetgate_model::{ClusterName, User};
 use fleetgate_stack::{Body, asks_for_upgrade};
 use http::Request;
 
@@ -13,6 +13,16 @@ pub(crate) const CLUSTERS: ProxiedResource = ProxiedResource {
     version: "v1alpha1",
     resource: "clusters",
 };
+
+/// The path of the subresource `proxy` of `cluster`, without a slash at its end.
+pub(crate) fn proxy_path(cluster: &ClusterName) -> String {
+    let ProxiedResource {
+        group,
+        version,
+        resource,
+    } = CLUSTERS;
+    format!("/apis/{group}/{version}/{resource}/{cluster}/proxy")
+}
 
 /// A request of which it is known who asks for what. Its path may be served.
 #[derive(Debug)]

@@ -35,6 +35,11 @@ pub(crate) enum Manner {
     End,
 }
 
+/// The body was told to end.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was broken off: the server stops, or cluster or credentials are gone")]
+struct BrokenOff;
+
 // === impl Manner ===
 
 impl Manner {
@@ -47,11 +52,6 @@ impl Manner {
         }
     }
 }
-
-/// The body was told to end.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer was broken off: the server stops, or cluster or credentials are gone")]
-struct BrokenOff;
 
 // === impl EndingBody ===
 

@@ -1,11 +1,10 @@
 //! `Location` (RFC 9110, section 10.2.2): a member that sends its caller elsewhere on itself means
 //! a place below the proxy path.
 
-use fleetgate_apimachinery::request_info::ProxiedResource;
 use fleetgate_model::ClusterName;
 use http::{HeaderValue, Uri};
 
-use crate::attribute::CLUSTERS;
+use crate::attribute::proxy_path;
 
 /// Where the paths of one member are, at the member and here.
 #[derive(Debug)]
@@ -26,14 +25,9 @@ impl Locations {
     pub(crate) fn new(cluster: &ClusterName, endpoint: &str) -> Self {
         let endpoint = endpoint.parse::<Uri>().unwrap_or_default();
         let scheme = endpoint.scheme_str();
-        let ProxiedResource {
-            group,
-            version,
-            resource,
-        } = CLUSTERS;
         let authority = endpoint.authority().zip(scheme);
         Self {
-            here: format!("/apis/{group}/{version}/{resource}/{cluster}/proxy"),
+            here: proxy_path(cluster),
             authority: authority.map(|(authority, scheme)| with_port(authority.as_str(), scheme)),
             base_path: endpoint.path().trim_end_matches('/').to_owned(),
         }

@@ -23,7 +23,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use crate::{
     Attribution, Authentication, Authorization, Authorized, Clusters, Config,
     ConstrainedImpersonation, Error, HeadError, Impersonation, RescueLayer, RoutingLayer,
-    SoundHead, Stage, StageLayer, attribute::CLUSTERS,
+    SoundHead, Stage, StageLayer, attribute::proxy_path,
 };
 
 /// Puts the path of the cluster's subresource `proxy` in front of a request's own.
@@ -38,7 +38,7 @@ struct BelowProxy(Arc<str>);
 /// told relative to what was asked for, as it is not known here where the service is mounted (below
 /// it: what is asked for without a slash behind the mount point is not told from it). The
 /// service fits `Router::nest_service` of axum; what is to stand between its stages needs them put
-/// together by oneself, as the [crate](crate)'s own example does.
+/// together by oneself, as the [crate]'s own example does.
 pub fn one_cluster<A, Z, N, B>(
     config: Config,
     target: Target,
@@ -69,8 +69,7 @@ where
     let resolve = move |name: &ClusterName| (*name == member.name).then(|| Arc::clone(&member));
     let present = move |_: &Arc<Member>| ready(Ok::<_, CredentialsError>(Arc::clone(&credentials)));
     let as_another = Impersonation::new(Arc::new(nobody), ConstrainedImpersonation::Disabled);
-    let (group, version, resource) = (CLUSTERS.group, CLUSTERS.version, CLUSTERS.resource);
-    let below: Arc<str> = format!("/apis/{group}/{version}/{resource}/{name}/proxy").into();
+    let below: Arc<str> = proxy_path(&name).into();
     let stages = BelowProxy(Arc::clone(&below))
         .then(SoundHead)
         .then(Authentication::new(authenticate))
@@ -88,9 +87,9 @@ where
     service_fn(move |request: Request<B>| {
         let (stack, below) = (stack.clone(), Arc::clone(&below));
         async move {
-            let asked = request.uri().path().to_owned();
+            let asked = request.uri().clone();
             let mut answer = stack.oneshot(request.map(Body::new)).await?;
-            relate(answer.headers_mut(), &below, &asked);
+            relate(answer.headers_mut(), &below, asked.path());
             Ok(answer)
         }
     })

@@ -74,13 +74,13 @@ impl http_body::Body for OwnTrailers {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if matches!(frame, Some(Err(_))) {
-            self.broken.store(true, Ordering::Relaxed);
-        }
-        Poll::Ready(match frame.take() {
+        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
             Some(Ok(frame)) => stripped(frame, strip_trailers).map(Ok),
-            end => end,
+            Some(Err(error)) => {
+                self.broken.store(true, Ordering::Relaxed);
+                Some(Err(error))
+            }
+            None => None,
         })
     }
 

@@ -34,9 +34,9 @@ pub(crate) struct Replay {
     has_ended: Ended,
 }
 
-/// Whether the body of a request was read to its end. Clones tell of the same.
-#[derive(Clone, Debug)]
-pub(crate) struct Ended(Arc<AtomicBool>);
+/// Whether the body of a request was read to its end, if there is one. Clones tell of the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ended(Option<Arc<AtomicBool>>);
 
 /// A body, and what was taken of it.
 struct Kept {
@@ -83,11 +83,12 @@ impl Replay {
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
             body: None,
-            has_ended: Ended::new(body.is_end_stream()),
+            has_ended: Ended::default(),
         };
         if body.is_end_stream() {
             return (replay, Request::from_parts(parts, body));
         }
+        replay.has_ended = Ended(Some(Arc::default()));
         let kept = Kept {
             rest: body,
             taken: Some(VecDeque::new()),
@@ -136,16 +137,15 @@ impl Drop for Replay {
 // === impl Ended ===
 
 impl Ended {
-    fn new(has_ended: bool) -> Self {
-        Self(Arc::new(AtomicBool::new(has_ended)))
-    }
-
     pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let has_ended = |told: &Arc<AtomicBool>| told.load(Ordering::Relaxed);
+        self.0.as_ref().is_none_or(has_ended)
     }
 
     fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        if let Some(told) = &self.0 {
+            told.store(true, Ordering::Relaxed);
+        }
     }
 }
 

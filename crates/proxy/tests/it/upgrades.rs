@@ -152,15 +152,21 @@ async fn upgrades_have_places_of_their_own_until_they_end() {
     assert_eq!(exec().await.status(), StatusCode::TOO_MANY_REQUESTS);
 }
 
-#[tokio::test]
-async fn an_upgrade_that_a_member_refuses_keeps_no_place() {
-    let refuse = |_: &Received| Answer::json(StatusCode::FORBIDDEN, &serde_json::json!({}));
-    let member = member(refuse).await;
-    let world = World::of(&member);
+/// A world whose `member` is brought one upgrade at a time.
+fn world_of_one_upgrade(member: &FakeMember) -> World {
+    let world = World::of(member);
     world.limit(LimitSettings {
         upgrades: Some(1),
         ..LimitSettings::default()
     });
+    world
+}
+
+#[tokio::test]
+async fn an_upgrade_that_a_member_refuses_keeps_no_place() {
+    let refuse = |_: &Received| Answer::json(StatusCode::FORBIDDEN, &serde_json::json!({}));
+    let member = member(refuse).await;
+    let world = world_of_one_upgrade(&member);
     let served = Served::start(&world).await;
     for _ in 0..3 {
         let mut client = served.client(Version::HTTP_11).await;
@@ -182,11 +188,7 @@ async fn a_refusal_of_an_upgrade_has_its_place_until_its_end_and_ends_with_its_c
         answer
     };
     let member = member(refuse).await;
-    let world = World::of(&member);
-    world.limit(LimitSettings {
-        upgrades: Some(1),
-        ..LimitSettings::default()
-    });
+    let world = world_of_one_upgrade(&member);
     let served = Served::start(&world).await;
     let mut client = served.client(Version::HTTP_11).await;
     let refused = client.send(upgrade(Method::POST, "SPDY/3.1")).await;
