@@ -5,9 +5,14 @@ mod kube;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fleetgate_model::{BearerToken, User};
+use fleetgate_stack::Together;
+use futures::FutureExt;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use crate::Metrics;
 
@@ -17,6 +22,11 @@ pub use self::kube::KubeTokenReview;
 const CAPACITY: u64 = 16_384;
 /// The longest that a refusal is remembered: a token may be new and the host not know it yet.
 const REFUSED_TTL: Duration = Duration::from_secs(2);
+/// How many are asked about at a time. Anybody can invent tokens; the host, and the connection that
+/// all questions to it share, stay free for others.
+const MAX_REVIEWS: usize = 32;
+/// How long a question waits for its turn: as long as the one before may take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks whose token this is.
 pub trait ReviewToken: Send + Sync + 'static {
@@ -50,10 +60,18 @@ pub enum ReviewError {
 /// Reviews that are remembered, by the hash of the token: no token is kept.
 #[derive(Debug)]
 pub(crate) struct Reviews<R> {
+    host: Arc<Host<R>>,
+    by_token: Cache<[u8; 32], Remembered>,
+    under_way: Together<[u8; 32], Remembered>,
+    metrics: Metrics,
+}
+
+/// Whoever is asked, a few questions at a time.
+#[derive(Debug)]
+struct Host<R> {
     reviewer: R,
     ttl: Duration,
-    by_token: Cache<[u8; 32], Remembered>,
-    metrics: Metrics,
+    turns: Semaphore,
 }
 
 #[derive(Clone, Debug)]
@@ -87,16 +105,20 @@ impl<R: ReviewToken> Reviews<R> {
             .time_to_live(ttl)
             .build();
         Self {
-            reviewer,
-            ttl,
+            host: Arc::new(Host {
+                reviewer,
+                ttl,
+                turns: Semaphore::new(MAX_REVIEWS),
+            }),
             by_token,
+            under_way: Together::default(),
             metrics,
         }
     }
 
-    /// Whose `token` this is. Requests that ask about one token at the same time share one look-up;
-    /// if the one that asks goes away, another asks in its place. A failed look-up is told to those
-    /// who waited for it and then forgotten.
+    /// Whose `token` this is. Requests that ask about one token at the same time share one look-up,
+    /// which goes on while one of them waits. A failed look-up is told to those who waited for it
+    /// and then forgotten.
     pub(crate) async fn review(&self, token: BearerToken) -> Result<Review, ReviewError> {
         let key: [u8; 32] = Sha256::digest(token.expose()).into();
         match self.by_token.get(&key).await {
@@ -105,29 +127,48 @@ impl<R: ReviewToken> Reviews<R> {
                 known.answer
             }
             // Boxed: it is long, and requests with known tokens need no room for it.
-            Some(_) | None => Box::pin(self.look_up_once(key, &token)).await,
+            Some(_) | None => Box::pin(self.look_up_once(key, token)).await,
         }
     }
 
     async fn look_up_once(
         &self,
         key: [u8; 32],
-        token: &BearerToken,
+        token: BearerToken,
     ) -> Result<Review, ReviewError> {
-        let remembered = self
-            .by_token
-            .entry(key)
-            .or_insert_with_if(self.look_up(token), Remembered::is_over)
-            .await;
-        match remembered.is_fresh() {
+        let mut is_first = false;
+        let begin = || {
+            is_first = true;
+            let (host, by_token) = (Arc::clone(&self.host), self.by_token.clone());
+            let look_up = async move {
+                let found = host.look_up(&token).await;
+                if !found.is_over() {
+                    by_token.insert(key, found.clone()).await;
+                }
+                found
+            };
+            look_up.boxed()
+        };
+        let found = self.under_way.share(key, begin).await;
+        match is_first {
             true => self.metrics.cache_miss(),
             false => self.metrics.cache_hit(),
         }
-        remembered.into_value().answer
+        found.answer
     }
+}
 
+// === impl Host ===
+
+impl<R: ReviewToken> Host<R> {
     async fn look_up(&self, token: &BearerToken) -> Remembered {
-        let answer = self.reviewer.review_token(token).await;
+        let answer = match timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+            Err(_) => Err(ReviewError::TimedOut),
+            Ok(turn) => {
+                let _turn = turn.expect("the semaphore is never closed");
+                self.reviewer.review_token(token).await
+            }
+        };
         let ttl = match &answer {
             Ok(Review::Known(_)) => self.ttl,
             Ok(Review::Invalid) => self.ttl.min(REFUSED_TTL),

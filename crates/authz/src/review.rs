@@ -6,6 +6,8 @@ mod kube;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use fleetgate_model::{Attributes, Decision, User};
+use fleetgate_stack::Together;
+use futures::FutureExt;
 use moka::future::Cache;
 use tokio::{
     sync::Semaphore,
@@ -69,12 +71,19 @@ pub enum ReviewError {
 /// Verdicts that are remembered.
 #[derive(Debug)]
 pub(crate) struct Reviews<R> {
+    host: Arc<Host<R>>,
+    by_question: Cache<Key, Remembered>,
+    under_way: Together<Key, Remembered>,
+    metrics: Metrics,
+}
+
+/// Whoever is asked, a few questions at a time.
+#[derive(Debug)]
+struct Host<R> {
     reviewer: R,
     allowed_ttl: Duration,
     denied_ttl: Duration,
     turns: Semaphore,
-    by_question: Cache<Key, Remembered>,
-    metrics: Metrics,
 }
 
 #[derive(Clone, Debug)]
@@ -128,25 +137,28 @@ impl<R: ReviewAccess> Reviews<R> {
         // The cache's own clock only frees memory; what counts is `until`, on tokio's clock.
         let longest = allowed_ttl.max(denied_ttl);
         Self {
-            reviewer,
-            allowed_ttl,
-            denied_ttl,
-            turns: Semaphore::new(max_reviews_at_a_time.max(1)),
+            host: Arc::new(Host {
+                reviewer,
+                allowed_ttl,
+                denied_ttl,
+                turns: Semaphore::new(max_reviews_at_a_time.max(1)),
+            }),
             by_question: Cache::builder()
                 .max_capacity(CAPACITY)
                 .time_to_live(longest)
                 .build(),
+            under_way: Together::default(),
             metrics,
         }
     }
 
-    /// The decision about `review`. Requests that ask the same at the same time share one look-up;
-    /// if the one that asks goes away, another asks in its place. A failed look-up is told to those
-    /// who waited for it and then forgotten.
+    /// The decision about `review`. Requests that ask the same at the same time share one look-up,
+    /// which goes on while one of them waits. A failed look-up is told to those who waited for it
+    /// and then forgotten.
     pub(crate) async fn review(&self, review: AccessReview<'_>) -> Result<Decision, ReviewError> {
         let Some(key) = Key::of(review) else {
             self.metrics.cache_miss();
-            return Box::pin(self.look_up(review)).await.answer;
+            return Box::pin(self.host.look_up(review)).await.answer;
         };
         match self.by_question.get(&key).await {
             Some(known) if !known.is_over() => {
@@ -163,18 +175,35 @@ impl<R: ReviewAccess> Reviews<R> {
         key: Key,
         review: AccessReview<'_>,
     ) -> Result<Decision, ReviewError> {
-        let remembered = self
-            .by_question
-            .entry(key)
-            .or_insert_with_if(self.look_up(review), Remembered::is_over)
-            .await;
-        match remembered.is_fresh() {
+        let mut is_first = false;
+        let begin = || {
+            is_first = true;
+            let (host, by_question) = (Arc::clone(&self.host), self.by_question.clone());
+            let AccessReview { user, attributes } = review;
+            let (user, attributes) = (user.clone(), attributes.clone());
+            let look_up = async move {
+                let user = &user;
+                let attributes = &attributes;
+                let found = host.look_up(AccessReview { user, attributes }).await;
+                if !found.is_over() {
+                    by_question.insert(key, found.clone()).await;
+                }
+                found
+            };
+            look_up.boxed()
+        };
+        let found = self.under_way.share(key, begin).await;
+        match is_first {
             true => self.metrics.cache_miss(),
             false => self.metrics.cache_hit(),
         }
-        remembered.into_value().answer
+        found.answer
     }
+}
 
+// === impl Host ===
+
+impl<R: ReviewAccess> Host<R> {
     async fn look_up(&self, review: AccessReview<'_>) -> Remembered {
         let answer = match timeout(TURN_TIMEOUT, self.turns.acquire()).await {
             Err(_) => Err(ReviewError::TimedOut),

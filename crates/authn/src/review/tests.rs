@@ -10,10 +10,10 @@ use std::{
 
 use fleetgate_model::{BearerToken, User};
 use fleetgate_testkit::FakeHost;
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{KubeTokenReview, Review, ReviewError, ReviewToken, Reviews};
+use super::{KubeTokenReview, MAX_REVIEWS, Review, ReviewError, ReviewToken, Reviews};
 use crate::Metrics;
 
 fn token(text: &str) -> BearerToken {
@@ -121,7 +121,7 @@ async fn a_failure_is_told_to_all_who_waited_and_asked_about_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_goes_away_leaves_the_question_to_the_others() {
+async fn one_who_goes_away_leaves_the_answer_to_the_others() {
     let (reviews, asked) = reviews(Ok(jane()));
     let impatient = async {
         let waited = tokio::time::timeout(Duration::from_millis(500), reviews.review(token("a")));
@@ -129,7 +129,45 @@ async fn one_who_goes_away_leaves_the_question_to_the_others() {
     };
     let ((), patient) = tokio::join!(impatient, reviews.review(token("a")));
     assert_eq!(patient.expect("answered"), jane());
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_may_go_away_one_after_the_other() {
+    let (reviews, asked) = reviews(Ok(jane()));
+    let mut all: Vec<_> = (0..500)
+        .map(|_| Box::pin(reviews.review(token("a"))))
+        .collect();
+    for waiting in &mut all {
+        assert!(futures::poll!(waiting).is_pending());
+    }
+    while all.len() > 1 {
+        drop(all.remove(0));
+        for waiting in &mut all {
+            assert!(futures::poll!(waiting).is_pending());
+        }
+    }
+    let last = all.pop().expect("one is left").await;
+    assert_eq!(last.expect("answered"), jane());
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_tokens_are_asked_about_at_a_time() {
+    let at_once = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&at_once);
+    let reviewer = move |_: &BearerToken| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        std::future::pending::<Result<Review, ReviewError>>()
+    };
+    let reviews = Reviews::new(reviewer, Duration::from_secs(10), Metrics::default());
+    let invented = (0..1000).map(|n| reviews.review(token(&format!("t{n}"))));
+    let mut invented: FuturesUnordered<_> = invented.collect();
+    let turned_away = invented.by_ref().take(1000 - MAX_REVIEWS);
+    let refusals: Vec<_> = turned_away.collect().await;
+    let is_refusal = |review| matches!(review, &Err(ReviewError::TimedOut));
+    assert!(refusals.iter().all(is_refusal), "{refusals:?}");
+    assert_eq!(at_once.load(Ordering::SeqCst), MAX_REVIEWS);
 }
 
 #[tokio::test(start_paused = true)]
