@@ -11,6 +11,10 @@ use crate::{
     status::Status,
 };
 
+/// The longest that a caller can ask for: whoever wants more has forgotten by then, and a clock has
+/// an end.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The options of a list or a watch (`metav1.ListOptions`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
@@ -103,7 +107,8 @@ impl ListOptions {
             },
             timeout: timeout
                 .filter(|seconds| *seconds != 0)
-                .map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default())),
+                .map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
+                .map(|asked| asked.min(LONGEST)),
             limit: limit
                 .and_then(|limit| u64::try_from(limit).ok())
                 .unwrap_or_default(),

@@ -72,6 +72,8 @@ fn a_time_is_positive_or_over_at_once() {
     assert_eq!(lasts("timeoutSeconds=0"), None);
     assert_eq!(lasts("timeoutSeconds=3"), Some(Duration::from_secs(3)));
     assert_eq!(lasts("timeoutSeconds=-1"), Some(Duration::ZERO));
+    let year = Duration::from_secs(31_536_000);
+    assert_eq!(lasts("timeoutSeconds=9223372036854775807"), Some(year));
 }
 
 #[test]
