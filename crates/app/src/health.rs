@@ -8,19 +8,28 @@ use futures::future::BoxFuture;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Longer than a store that is well takes; shorter than a probe waits (contract, 2.1:
-/// `--etcd-healthcheck-timeout`).
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Something that must have been read once before requests can be served.
 pub(crate) struct Synced {
     pub(crate) name: &'static str,
     pub(crate) is_synced: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
+/// How long the store may take to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HealthTimeouts {
+    /// `--etcd-healthcheck-timeout`.
+    pub(crate) live: Duration,
+    /// `--etcd-readycheck-timeout`.
+    pub(crate) ready: Duration,
+}
+
 /// What the checks look at.
 pub(crate) struct Watched {
     pub(crate) store: Arc<dyn Store>,
+    /// The key that is read, which need not be there. It lies below the prefix of all keys: the
+    /// server may have no right to others.
+    pub(crate) key: String,
+    pub(crate) timeouts: HealthTimeouts,
     pub(crate) synced: Arc<Vec<Synced>>,
     /// Cancelled when the server is to stop.
     pub(crate) stopping: CancellationToken,
@@ -30,15 +39,18 @@ pub(crate) struct Watched {
 pub(crate) fn checks(watched: &Watched) -> Vec<Checks> {
     let Watched {
         store,
+        key,
+        timeouts,
         synced,
         stopping,
     } = watched;
-    let etcd = |name| {
-        let store = Arc::clone(store);
-        Check::new(name, move || answers(&store))
+    let etcd = |name, limit| {
+        let (store, key) = (Arc::clone(store), key.clone());
+        Check::new(name, move || answers(&store, &key, limit))
     };
     let live = || {
-        let mut checks = vec![Check::always("ping"), Check::always("log"), etcd("etcd")];
+        let mut checks = vec![Check::always("ping"), Check::always("log")];
+        checks.push(etcd("etcd", timeouts.live));
         let hooks = [
             "poststarthook/generic-apiserver-start-informers",
             "poststarthook/max-in-flight-filter",
@@ -50,7 +62,7 @@ pub(crate) fn checks(watched: &Watched) -> Vec<Checks> {
     };
     let mut ready = live();
     let (informers, stop) = (Arc::clone(synced), stopping.clone());
-    ready.push(etcd("etcd-readiness"));
+    ready.push(etcd("etcd-readiness", timeouts.ready));
     ready.push(Check::new("informer-sync", move || {
         let lacking = informers.iter().filter(|s| !(s.is_synced)());
         let lacking: Vec<_> = lacking.map(|s| s.name).collect();
@@ -72,10 +84,11 @@ pub(crate) fn checks(watched: &Watched) -> Vec<Checks> {
     ]
 }
 
-fn answers(store: &Arc<dyn Store>) -> BoxFuture<'static, Health> {
+fn answers(store: &Arc<dyn Store>, key: &str, limit: Duration) -> BoxFuture<'static, Health> {
     let store = Arc::clone(store);
+    let read = Range::key(key);
     Box::pin(async move {
-        match timeout(STORE_TIMEOUT, store.range(Range::key("health"))).await {
+        match timeout(limit, store.range(read)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(format!("the store does not answer: {error}")),
             Err(_) => Err("the store takes too long to answer".to_owned()),

@@ -34,7 +34,7 @@ use tower::ServiceBuilder;
 use crate::{
     config::{self, Authn, Authz, Backend, Certificate, Config, Host, Members, Serving, Storage},
     health::{Synced, Watched, checks},
-    host::{self, HostError},
+    host::{HostClient, HostError},
     listen::listen,
     local::{self, Local},
     log, process,
@@ -125,13 +125,15 @@ async fn serve(
 
     let authenticator = authenticator(authn, &hosts, &mut metrics, tasks).await?;
     let authorizer = Arc::new(authorizer(authz, &hosts, &mut metrics)?);
-    let secrets = secrets(members, &hosts, &clusters, tasks);
+    let secrets = secrets(members, hosts.secrets(), &clusters, tasks);
     let (in_flight, stacks) = proxy(config, &clusters, secrets, &mut metrics, tasks);
     end_what_is_over(&clusters, &stacks, tasks);
 
     let synced = synced(&clusters, &authenticator);
     let watched = Watched {
         store,
+        key: fleetgate_storage::key(&storage.prefix, "health"),
+        timeouts: storage.health,
         synced: Arc::new(synced),
         stopping: stop.clone(),
     };
@@ -169,21 +171,28 @@ async fn serve(
 
 /// One client for each kubeconfig that differs.
 struct Hosts {
-    own: Client,
+    own: HostClient,
     authn: Client,
     authz: Client,
 }
 
 impl Hosts {
     async fn new(host: &Host) -> Result<Self, HostError> {
-        let own = host::client(host.kubeconfig.as_deref()).await?;
+        let own = HostClient::new(host.kubeconfig.as_deref()).await?;
         let other = async |path: &Option<std::path::PathBuf>| match path {
-            Some(path) if host.kubeconfig.as_ref() != Some(path) => host::client(Some(path)).await,
-            Some(_) | None => Ok(own.clone()),
+            Some(path) if host.kubeconfig.as_ref() != Some(path) => {
+                Ok(HostClient::new(Some(path)).await?.shared())
+            }
+            Some(_) | None => Ok(own.shared()),
         };
         let authn = other(&host.authn_kubeconfig).await?;
         let authz = other(&host.authz_kubeconfig).await?;
         Ok(Self { own, authn, authz })
+    }
+
+    fn secrets(&self) -> HostSecrets {
+        let own = self.own.clone();
+        HostSecrets::new(own.shared(), move || own.connect())
     }
 }
 
@@ -304,11 +313,10 @@ fn authorizer(
 
 fn secrets(
     members: &Members,
-    hosts: &Hosts,
+    host: HostSecrets,
     clusters: &ClusterRegistry,
     tasks: &Tasks,
 ) -> Arc<Secrets<HostSecrets>> {
-    let host = HostSecrets::new(hosts.own.clone());
     let plain_http = match members.allow_plain_http {
         true => PlainHttp::Allow,
         false => PlainHttp::Refuse,

@@ -131,11 +131,7 @@ impl<R: ReviewToken> Reviews<R> {
         }
     }
 
-    async fn look_up_once(
-        &self,
-        key: [u8; 32],
-        token: BearerToken,
-    ) -> Result<Review, ReviewError> {
+    async fn look_up_once(&self, key: [u8; 32], token: BearerToken) -> Result<Review, ReviewError> {
         let mut is_first = false;
         let begin = || {
             is_first = true;

@@ -1,11 +1,17 @@
 //! The secrets that clusters refer to, and the credentials made of them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use fleetgate_model::{
     ClusterName, Credentials, CredentialsError, Member, ResolveCredentials, SecretRef,
 };
+use fleetgate_stack::Together;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::timeout};
 
@@ -16,6 +22,8 @@ use crate::{
 
 /// How long the host may take to show a secret to whoever waits for it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often credentials are made anew because a secret changed meanwhile.
+const ATTEMPTS: usize = 3;
 
 /// The host took longer.
 #[derive(Debug, thiserror::Error)]
@@ -25,14 +33,19 @@ pub(crate) struct TooLong;
 /// Held secrets, each read once however many ask. Clones share them.
 #[derive(Debug)]
 pub struct Secrets<R> {
-    read: R,
+    read: Arc<R>,
     plain_http: PlainHttp,
-    held: Mutex<HashMap<SecretRef, Cell>>,
+    held: Mutex<HashMap<SecretRef, Arc<Slot>>>,
     built: ArcSwap<HashMap<ClusterName, Built>>,
 }
 
 /// A secret that is being read, or was.
-type Cell = Arc<OnceCell<Arc<SecretData>>>;
+#[derive(Debug, Default)]
+struct Slot {
+    data: OnceCell<Arc<SecretData>>,
+    /// One for all who wait, who are told of a failure too.
+    reading: Together<(), Result<Arc<SecretData>, CredentialsError>>,
+}
 
 /// How far a secret is known.
 pub(crate) enum Held {
@@ -50,13 +63,19 @@ struct Built {
     credentials: Arc<Credentials>,
 }
 
+/// Credentials that were made, and whether nothing changed meanwhile.
+struct Made {
+    credentials: Arc<Credentials>,
+    is_current: bool,
+}
+
 // === impl Secrets ===
 
 impl<R: ReadSecret> Secrets<R> {
     /// Secrets that are read through `read`.
     pub fn new(read: R, plain_http: PlainHttp) -> Self {
         Self {
-            read,
+            read: Arc::new(read),
             plain_http,
             held: Mutex::default(),
             built: ArcSwap::default(),
@@ -65,7 +84,7 @@ impl<R: ReadSecret> Secrets<R> {
 
     /// How far `secret` is known.
     pub(crate) fn held(&self, secret: &SecretRef) -> Held {
-        match self.held.lock().get(secret).map(|cell| cell.get()) {
+        match self.held.lock().get(secret).map(|slot| slot.data.get()) {
             None => Held::No,
             Some(None) => Held::Reading,
             Some(Some(data)) => Held::Version(data.resource_version.clone()),
@@ -90,8 +109,11 @@ impl<R: ReadSecret> Secrets<R> {
         let read = timeout(TIMEOUT, self.read.read_secret(secret)).await;
         match read.map_err(|_| TooLong)?? {
             Some(data) => {
-                let cell = Arc::new(OnceCell::new_with(Some(Arc::new(data))));
-                self.held.lock().insert(secret.clone(), cell);
+                let slot = Slot {
+                    data: OnceCell::new_with(Some(Arc::new(data))),
+                    ..Slot::default()
+                };
+                self.held.lock().insert(secret.clone(), Arc::new(slot));
                 self.forget_built(secret);
             }
             None => self.forget(secret),
@@ -107,8 +129,10 @@ impl<R: ReadSecret> Secrets<R> {
 
     /// Drops what no cluster among `members` needs.
     pub(crate) fn retain(&self, members: &HashMap<ClusterName, Arc<Member>>) {
-        let refers = |secret: &SecretRef| members.values().any(|m| refs(m).any(|s| s == secret));
-        self.held.lock().retain(|secret, _| refers(secret));
+        let referred: HashSet<_> = members.values().flat_map(|member| refs(member)).collect();
+        self.held
+            .lock()
+            .retain(|secret, _| referred.contains(secret));
         self.built.rcu(|built| {
             let known = built.iter().filter(|(name, _)| members.contains_key(*name));
             known
@@ -129,27 +153,36 @@ impl<R: ReadSecret> Secrets<R> {
     }
 
     async fn get(&self, secret: &SecretRef) -> Result<Arc<SecretData>, CredentialsError> {
-        let cell = Arc::clone(self.held.lock().entry(secret.clone()).or_default());
-        let read = cell.get_or_try_init(|| async {
-            match self.read.read_secret(secret).await {
-                Ok(Some(data)) => Ok(Arc::new(data)),
-                Ok(None) => Err(CredentialsError::NotFound(secret.clone())),
-                Err(source) => Err(CredentialsError::Unavailable {
-                    secret: secret.clone(),
-                    source: Arc::from(source),
-                }),
-            }
-        });
-        // One time limit for each who waits: another's attempt may be part of the wait.
-        let read = timeout(TIMEOUT, read).await;
-        let too_long = |_| CredentialsError::Unavailable {
-            secret: secret.clone(),
-            source: Arc::new(TooLong),
+        let slot = Arc::clone(self.held.lock().entry(secret.clone()).or_default());
+        if let Some(data) = slot.data.get() {
+            return Ok(Arc::clone(data));
+        }
+        let begin = || {
+            let (slot, read, secret) = (Arc::clone(&slot), Arc::clone(&self.read), secret.clone());
+            let read = async move {
+                let data = read_once(&*read, &secret).await?;
+                slot.data.set(Arc::clone(&data)).unwrap_or_default();
+                Ok(data)
+            };
+            read.boxed()
         };
-        read.map_err(too_long)?.cloned()
+        slot.reading.share((), begin).await
     }
 
+    /// The credentials of `member`. What is made of a secret that changes meanwhile is not handed
+    /// out where there is time to make it anew: it would take the place of what is newer.
     async fn build(&self, member: &Arc<Member>) -> Result<Arc<Credentials>, CredentialsError> {
+        let mut made = self.build_once(member).await?;
+        for _ in 1..ATTEMPTS {
+            if made.is_current {
+                break;
+            }
+            made = self.build_once(member).await?;
+        }
+        Ok(made.credentials)
+    }
+
+    async fn build_once(&self, member: &Arc<Member>) -> Result<Made, CredentialsError> {
         let ca = match &member.secret {
             Some(secret) => Some((secret, self.get(secret).await?)),
             None => None,
@@ -164,25 +197,47 @@ impl<R: ReadSecret> Secrets<R> {
             member: Arc::clone(member),
             credentials: Arc::clone(&credentials),
         };
-        self.keep(built, used.into_iter().chain([(secret, data)]).collect());
-        Ok(credentials)
+        let is_current = self.keep(built, used.into_iter().chain([(secret, data)]).collect());
+        Ok(Made {
+            credentials,
+            is_current,
+        })
     }
 
     /// Keeps `built` for the next request, unless one of the secrets it is `made_of` changed
-    /// while it was made.
-    fn keep(&self, built: Built, made_of: Vec<(&SecretRef, Arc<SecretData>)>) {
+    /// while it was made, and tells whether it did.
+    fn keep(&self, built: Built, made_of: Vec<(&SecretRef, Arc<SecretData>)>) -> bool {
         let held = self.held.lock();
         let current = |(secret, data): &(&SecretRef, Arc<SecretData>)| {
-            let cell = held.get(*secret).and_then(|cell| cell.get());
-            cell.is_some_and(|current| Arc::ptr_eq(current, data))
+            let known = held.get(*secret).and_then(|slot| slot.data.get());
+            known.is_some_and(|known| Arc::ptr_eq(known, data))
         };
-        if made_of.iter().all(current) {
+        let is_current = made_of.iter().all(current);
+        if is_current {
             self.built.rcu(|all| {
                 let mut all = HashMap::clone(all);
                 all.insert(built.member.name.clone(), built.clone());
                 all
             });
         }
+        is_current
+    }
+}
+
+/// Reads `secret` for all who wait for it.
+async fn read_once(
+    read: &impl ReadSecret,
+    secret: &SecretRef,
+) -> Result<Arc<SecretData>, CredentialsError> {
+    let unavailable = |source| CredentialsError::Unavailable {
+        secret: secret.clone(),
+        source,
+    };
+    match timeout(TIMEOUT, read.read_secret(secret)).await {
+        Ok(Ok(Some(data))) => Ok(Arc::new(data)),
+        Ok(Ok(None)) => Err(CredentialsError::NotFound(secret.clone())),
+        Ok(Err(source)) => Err(unavailable(Arc::from(source))),
+        Err(_) => Err(unavailable(Arc::new(TooLong))),
     }
 }
 

@@ -9,7 +9,7 @@ use fleetgate_model::{ClusterName, Member, SecretRef};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt,
@@ -20,6 +20,7 @@ use tokio::{sync::watch::Receiver, task::JoinSet};
 
 use crate::{
     HostSecrets, ReadSecret, Secrets,
+    host::can_be,
     secrets::{Held, TooLong, refs},
 };
 
@@ -35,6 +36,7 @@ pub async fn watch(
     synced: impl Fn(&str) + Clone + Send + 'static,
 ) {
     let mut watches = JoinSet::new();
+    let mut lasting = host.lasting();
     let mut watched = HashMap::new();
     loop {
         let current = Arc::clone(&members.borrow_and_update());
@@ -42,7 +44,8 @@ pub async fn watch(
         let all = current
             .values()
             .flat_map(|m| refs(m))
-            .map(|s| s.namespace.clone());
+            .filter(|secret| can_be(secret))
+            .map(|secret| secret.namespace.clone());
         let needed: BTreeSet<String> = all.collect();
         watched.retain(|namespace, abort: &mut tokio::task::AbortHandle| {
             let keep = needed.contains(namespace);
@@ -51,10 +54,12 @@ pub async fn watch(
             }
             keep
         });
+        // What ended would be kept until it is asked for.
+        while watches.try_join_next().is_some() {}
         for namespace in needed {
             watched.entry(namespace.clone()).or_insert_with(|| {
-                let (secrets, host) = (Arc::clone(&secrets), host.clone());
-                watches.spawn(watch_namespace(secrets, host, namespace, synced.clone()))
+                let (secrets, client) = (Arc::clone(&secrets), lasting.client());
+                watches.spawn(watch_namespace(secrets, client, namespace, synced.clone()))
             });
         }
         if members.changed().await.is_err() {
@@ -65,12 +70,12 @@ pub async fn watch(
 
 async fn watch_namespace(
     secrets: Arc<Secrets<HostSecrets>>,
-    host: HostSecrets,
+    client: Client,
     namespace: String,
     synced: impl Fn(&str),
 ) {
     loop {
-        let api = Api::<PartialObjectMeta<Secret>>::namespaced(host.client(), &namespace);
+        let api = Api::<PartialObjectMeta<Secret>>::namespaced(client.clone(), &namespace);
         let events = watcher(api, Config::default()).default_backoff();
         let mut seen = HashSet::new();
         let mut events = events.map_err(Box::new).boxed();

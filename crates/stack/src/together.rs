@@ -130,6 +130,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_done_answers_no_later_question() {
+        let together = Together::default();
+        let (done, first) = work();
+        let mut early = pin!(together.share("a", || first));
+        let mut slow = pin!(together.share("a", || pending().boxed()));
+        assert!(poll!(&mut early).is_pending());
+        assert!(poll!(&mut slow).is_pending());
+        done.send(7).expect("somebody waits");
+        assert_eq!(early.await, 7);
+        assert_eq!(together.share("a", || async { 8 }.boxed()).await, 8);
+        assert_eq!(slow.await, 7);
+    }
+
+    #[tokio::test]
     async fn work_goes_on_however_many_go_away() {
         let together = Together::default();
         let (done, first) = work();

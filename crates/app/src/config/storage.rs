@@ -8,7 +8,7 @@ use fleetgate_storage::{
 };
 
 use super::Findings;
-use crate::flags::Flags;
+use crate::{flags::Flags, health::HealthTimeouts};
 
 /// The store and the prefix of its keys (`--etcd-prefix`, for both backends, so that a store can
 /// be carried over).
@@ -16,6 +16,7 @@ use crate::flags::Flags;
 pub(crate) struct Storage {
     pub(crate) backend: Backend,
     pub(crate) prefix: String,
+    pub(crate) health: HealthTimeouts,
     /// `--etcd-compaction-interval`; nothing where it is 0, which leaves it to others.
     pub(crate) compaction_interval: Option<Duration>,
     /// Nothing where values are kept as they are.
@@ -64,6 +65,10 @@ pub(super) fn storage(flags: &Flags, findings: &mut Findings) -> Option<Storage>
     Some(Storage {
         backend,
         prefix,
+        health: HealthTimeouts {
+            live: flags.duration("etcd-healthcheck-timeout"),
+            ready: flags.duration("etcd-readycheck-timeout"),
+        },
         compaction_interval: (!interval.is_zero()).then_some(interval),
         encryption,
     })

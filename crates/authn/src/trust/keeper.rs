@@ -178,21 +178,36 @@ impl TrustKeeper {
 
 /// What the host says of its ConfigMap, as long as anybody listens.
 fn config_map(client: Client) -> impl Stream<Item = Change> {
-    let watched = watch_object(Api::<ConfigMap>::namespaced(client, NAMESPACE), NAME);
+    let open = move || {
+        let config_maps = Api::<ConfigMap>::namespaced(client.clone(), NAMESPACE);
+        Box::pin(watch_object(config_maps, NAME))
+    };
     futures::stream::unfold(
-        (Box::pin(watched), PAUSES.0),
-        |(mut watched, pause)| async move {
+        (open(), open, PAUSES.0),
+        |(mut watched, open, pause)| async move {
             let next = watched.next().await?;
             match next {
-                Ok(found) => Some((Change::ConfigMap(Box::new(found)), (watched, PAUSES.0))),
+                Ok(found) => {
+                    let state = (watched, open, PAUSES.0);
+                    Some((Change::ConfigMap(Box::new(found)), state))
+                }
                 Err(error) => {
                     log_failure(&error, pause);
                     tokio::time::sleep(pause).await;
-                    Some((Change::NoAnswer, (watched, PAUSES.1.min(pause * 2))))
+                    if is_expired(&error) {
+                        watched = open();
+                    }
+                    Some((Change::NoAnswer, (watched, open, PAUSES.1.min(pause * 2))))
                 }
             }
         },
     )
+}
+
+/// Whether a watch must start anew with a list. The watcher does so by itself where the host tells
+/// within the watch, but not where it refuses to open one.
+fn is_expired(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
 }
 
 /// Says once that the host does not answer, and not at each attempt.

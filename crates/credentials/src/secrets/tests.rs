@@ -164,3 +164,59 @@ async fn a_host_that_does_not_answer_holds_nobody_for_long() {
     assert!(secrets.refresh(&secret("m-impersonator")).await.is_err());
     assert_eq!(since.elapsed(), TIMEOUT * 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_for_a_secret_are_told_at_once_that_there_is_none() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&reads);
+    let read = move |_: &SecretRef| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            Ok(None)
+        }
+    };
+    let secrets = Secrets::new(read, PlainHttp::Refuse);
+    let member = member("https://m");
+    let asked = (0..100).map(|_| secrets.resolve_credentials(&member));
+    for found in futures::future::join_all(asked).await {
+        assert!(matches!(found, Err(CredentialsError::NotFound(_))));
+    }
+    assert_eq!(reads.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_secret_that_changes_while_credentials_are_made_is_not_handed_out() {
+    let (ca, token) = (secret("m"), secret("m-impersonator"));
+    let (reached, mut is_reached) = tokio::sync::mpsc::channel(1);
+    let (go_on, gate) = tokio::sync::watch::channel(false);
+    let read = move |asked: &SecretRef| {
+        let is_token = asked.name == "m-impersonator";
+        let (reached, mut gate) = (reached.clone(), gate.clone());
+        async move {
+            if is_token {
+                reached.send(()).await?;
+                gate.wait_for(|open| *open).await?;
+            }
+            Ok(Some(SecretData {
+                token: is_token.then(|| Redacted::new("t".to_owned())),
+                ca_bundle: (!is_token).then(|| Arc::from(gate.borrow().to_string().as_bytes())),
+                ..SecretData::default()
+            }))
+        }
+    };
+    let secrets = Secrets::new(read, PlainHttp::Refuse);
+    let member = Arc::new(Member {
+        secret: Some(ca.clone()),
+        impersonator_secret: Some(token),
+        ..Member::clone(&member("https://m"))
+    });
+    let rotate = async {
+        is_reached.recv().await.expect("the token is read");
+        go_on.send_replace(true);
+        secrets.refresh(&ca).await.expect("the host answers");
+    };
+    let (found, ()) = tokio::join!(secrets.resolve_credentials(&member), rotate);
+    let found = found.expect("credentials");
+    assert_eq!(found.ca_bundle.as_deref(), Some(b"true".as_slice()));
+}

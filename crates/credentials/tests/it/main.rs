@@ -27,7 +27,10 @@ struct Watched {
 impl Watched {
     /// Watches for `members` at `host` and waits until the namespace was read.
     async fn start(host: FakeHost, members: &[&Arc<Member>]) -> Self {
-        let reader = HostSecrets::new(host.client());
+        let reader = HostSecrets::new(host.client(), {
+            let client = host.client();
+            move || client.clone()
+        });
         let secrets = Arc::new(Secrets::new(reader.clone(), PlainHttp::Refuse));
         let (sender, receiver) = tokio::sync::watch::channel(map(members));
         let (synced, mut is_synced) = tokio::sync::watch::channel(false);
@@ -247,4 +250,28 @@ async fn a_host_that_is_away_does_not_take_what_is_held() {
         matches!(unread, Err(CredentialsError::Unavailable { .. })),
         "{unread:?}"
     );
+}
+
+#[tokio::test]
+async fn a_reference_that_would_name_another_secret_asks_for_none() {
+    let host = FakeHost::new();
+    let m1 = Arc::new(Member {
+        impersonator_secret: Some(SecretRef {
+            namespace: "a/../kube-system/secrets/admin-token?".to_owned(),
+            name: "m1-impersonator".to_owned(),
+        }),
+        secret: None,
+        ..Member::clone(&member("m1"))
+    });
+    let watched = Watched::start(host, &[]).await;
+    watched.members.send_replace(map(&[&m1, &member("m2")]));
+    watched.host.wait("list", "secrets", 1).await;
+    let refused = watched.token(&m1).await;
+    assert!(
+        matches!(refused, Err(CredentialsError::NotFound(_))),
+        "{refused:?}"
+    );
+    let calls = watched.host.calls();
+    let is_other = |call: &&Call| call.namespace != "karmada-cluster";
+    assert_eq!(calls.iter().find(is_other), None);
 }

@@ -249,3 +249,18 @@ async fn a_file_that_cannot_be_used_at_start_is_named() {
     std::fs::write(&path, "no PEM").expect("written");
     assert!(made(&path).await.ends_with("ca.crt"));
 }
+
+#[tokio::test]
+async fn a_watch_that_came_too_late_starts_anew() {
+    let (old, new) = (Ca::new("old"), Ca::new("new"));
+    let host = FakeHost::new();
+    publish(&host, "", old.pem(), "");
+    let mut made = authenticator(config(Lookup::Require(host.client()))).await;
+    let (by_old, by_new) = (aggregator(&old), aggregator(&new));
+    until(&mut made, &by_old, "admin").await;
+    // Nobody runs the keeper meanwhile.
+    host.end_watches();
+    publish(&host, "", new.pem(), "");
+    host.compact();
+    until(&mut made, &by_new, "admin").await;
+}
