@@ -41,7 +41,8 @@ struct ByKind {
 /// Refuses requests beyond the limits at once, with 429: nothing waits here. What lasts is not
 /// counted, and neither is what goes to a member, which has places of its own: to kube-apiserver
 /// every request for a `proxy` subresource lasts. Members of `system:masters` are served in any
-/// case. A request is counted until its answer was read to the end.
+/// case. A request is counted until its answer was read to the end, or is there whole and small:
+/// otherwise whoever reads nothing could keep all places with answers that everybody may ask for.
 #[derive(Clone, Debug)]
 pub struct InFlight<S> {
     limits: InFlightLayer,
@@ -132,9 +133,18 @@ where
         let answer = self.inner.call(acting);
         Either::Right(Box::pin(async move {
             let answer = answer.await?;
+            if is_small(answer.body()) {
+                return Ok(answer);
+            }
             Ok(answer.map(|body| Body::new(GuardedBody::new(body, place))))
         }))
     }
+}
+
+/// As much as Go keeps for a caller who does not read (4 KiB, `http2`'s buffer of an answer).
+fn is_small(body: &Body) -> bool {
+    let length = http_body::Body::size_hint(body).exact();
+    length.is_some_and(|length| length <= 4 << 10)
 }
 
 // === impl Places ===

@@ -14,11 +14,16 @@ use crate::support::{World, request, text};
 
 const CLUSTERS: &str = "/apis/cluster.karmada.io/v1alpha1/clusters";
 
+/// An answer that somebody has to read, and one that is there whole.
+const LARGE: usize = 5000;
+const SMALL: usize = 4096;
+
 /// A server that says when a request has come and answers when told.
 #[derive(Clone)]
 struct Slow {
     came: mpsc::UnboundedSender<()>,
     answer: Arc<Semaphore>,
+    length: usize,
 }
 
 /// A world with such a server, and limits.
@@ -37,7 +42,7 @@ impl Slow {
             self.came.send(()).expect("the test waits");
             let permit = self.answer.acquire().await.expect("never closed");
             permit.forget();
-            Ok(Response::new(Body::full("done")))
+            Ok(Response::new(Body::full("x".repeat(self.length))))
         }
         .boxed()
     }
@@ -47,13 +52,18 @@ impl Slow {
 
 impl Busy {
     fn new(reading: usize, mutating: usize) -> Self {
+        Self::answering(LARGE, InFlightLimits { reading, mutating })
+    }
+
+    /// One whose answers have `length` bytes.
+    fn answering(length: usize, limits: InFlightLimits) -> Self {
         let (told, came) = mpsc::unbounded_channel();
         let answer = Arc::new(Semaphore::new(0));
         let slow = Slow {
             came: told,
             answer: Arc::clone(&answer),
+            length,
         };
-        let limits = InFlightLimits { reading, mutating };
         let world = World::limited(limits, move |asked| slow.clone().answer(asked));
         Self {
             world,
@@ -122,9 +132,24 @@ async fn a_request_beyond_the_limit_is_refused_before_anybody_is_asked() {
     busy.answer.add_permits(1);
     let answer = first.await.expect("no panic");
     busy.check_refused(get()).await;
-    assert_eq!(text(answer).await, "done");
+    assert_eq!(text(answer).await.len(), LARGE);
     assert_eq!(busy.counted("readOnly"), "1");
     busy.send(get()).await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_a_small_answer_keeps_no_place() {
+    let limits = InFlightLimits {
+        reading: 1,
+        mutating: 1,
+    };
+    let mut busy = Busy::answering(SMALL, limits);
+    busy.answer.add_permits(1);
+    let answered = busy.send(get()).await;
+    let unread = answered.await.expect("no panic");
+    assert_eq!(busy.counted("readOnly"), "0");
+    busy.send(get()).await;
+    assert_eq!(text(unread).await.len(), SMALL);
 }
 
 #[tokio::test]
