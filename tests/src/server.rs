@@ -91,6 +91,13 @@ impl ServerSpec {
         self.embedded(&disk.path().join("data"))
     }
 
+    /// Started by a shell that does `first`, whose `exec "$@"` is the server.
+    #[must_use]
+    pub fn through(mut self, first: &str) -> Self {
+        self.entering = ["sh", "-c", first, "sh"].map(str::to_owned).to_vec();
+        self
+    }
+
     fn embedded(self, data: &Path) -> Self {
         self.flag("storage-backend", "embedded")
             .flag("data-dir", &data.display().to_string())

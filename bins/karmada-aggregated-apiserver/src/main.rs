@@ -3,6 +3,8 @@
 use std::{error::Error, io::Write as _, process::ExitCode};
 
 use fleetgate_app::{Asked, Config, Flags, Signals, run};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
 // Set up in .cargo/config.toml, when it is built.
@@ -17,6 +19,13 @@ fn main() -> ExitCode {
     // with one allocator they doubled the memory, and made nothing faster. A kernel without them
     // says no.
     rustix::thread::disable_transparent_huge_pages(true).unwrap_or_default();
+    // The soft limit is for programs that cannot handle more; Go's runtime does the same.
+    let files = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: files.maximum,
+        ..files
+    };
+    setrlimit(Resource::Nofile, all).unwrap_or_default();
     let flags = match Flags::parse(std::env::args_os()) {
         Ok(Asked::Serve(flags)) => flags,
         Ok(Asked::Print(text)) => {
@@ -36,10 +45,16 @@ fn main() -> ExitCode {
     {
         return ExitCode::FAILURE;
     }
-    serve(config)
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &error),
+    };
+    let code = runtime.block_on(serve(config));
+    // Whatever still runs is a file or a name server that does not answer.
+    runtime.shutdown_background();
+    code
 }
 
-#[tokio::main]
 async fn serve(config: Config) -> ExitCode {
     let signals = match Signals::catch() {
         Ok(signals) => signals,

@@ -21,7 +21,11 @@ pub(crate) fn start(log: &Log) {
         "debug"
     };
     let filter = EnvFilter::new(format!("{others},{}", own_crates(own)));
-    let builder = fmt().with_writer(stderr).with_env_filter(filter);
+    let builder = fmt()
+        .with_writer(stderr)
+        .with_env_filter(filter)
+        // A line that cannot be written is lost. To tell so, on stderr again, would panic.
+        .log_internal_errors(false);
     let started = if log.json {
         builder.json().flatten_event(true).try_init()
     } else {
