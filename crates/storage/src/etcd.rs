@@ -18,6 +18,8 @@ mod connect;
 mod failure;
 mod outcome;
 mod read;
+#[cfg(test)]
+mod scripted;
 mod together;
 mod watch;
 mod wire;

@@ -206,7 +206,10 @@ impl Client {
                 }
             };
             match Failure::from(status) {
-                Failure::Answer(answer) => return Err(CallError::Answer(answer)),
+                Failure::Answer(answer) => {
+                    let doubtful = none.doubtful;
+                    return Err(CallError::Answer { answer, doubtful });
+                }
                 Failure::Retry { doubtful, status } => {
                     none.last = Some(self.leave(&attempt, status));
                     none.doubtful |= doubtful;

@@ -53,7 +53,10 @@ impl EtcdStore {
                 self.client.note(called.message.header);
                 Ok(())
             }
-            Err(CallError::Answer(Answer::Compacted)) => Ok(()),
+            Err(CallError::Answer {
+                answer: Answer::Compacted,
+                ..
+            }) => Ok(()),
             Err(error) => Err(error.of_read(revision)),
         }
     }

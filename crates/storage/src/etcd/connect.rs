@@ -1,6 +1,6 @@
 //! One way to one etcd server: TCP, TLS from files, HTTP/2 that notices a dead peer.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use fleetgate_tls::client::server_name;
 use http::{Uri, uri};
@@ -10,7 +10,8 @@ use rustls::{ProtocolVersion, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    task, time,
+    task,
+    time::{self, Instant},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{self, Channel};
@@ -22,6 +23,11 @@ use super::{
 
 /// Connecting, TLS included, takes no longer, or fails.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// After a failure to connect, the next tries fail at once for as long as it took, and no longer
+/// than this. tonic tells one request of a failure and connects anew for the next: of those that
+/// wait for a dead host, each would wait out a timeout of its own after the one before.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// For a server that says nothing where etcd would: then it is content.
 const VERDICT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -54,6 +60,13 @@ struct Target {
     tls: Option<(EtcdTls, ServerName<'static>)>,
 }
 
+/// Connecting failed lately.
+#[derive(Clone, Debug)]
+struct Resting {
+    until: Instant,
+    error: Arc<dyn Error + Send + Sync>,
+}
+
 /// What has arrived, without waiting for more.
 struct Readable<'a>(&'a TcpStream);
 
@@ -84,23 +97,55 @@ impl Endpoint {
             source,
         };
         let uri = uri.map_err(|source| unusable(source.into()))?;
-        let connector = tower::service_fn(move |_: Uri| {
-            let target = target.clone();
-            async move { target.connect().await.map(TokioIo::new) }
-        });
-        let channel = transport::Endpoint::from(uri)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(PING_AFTER)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .connect_with_connector_lazy(connector);
         Ok(Self {
             address: address.to_owned(),
-            channel,
+            channel: channel(uri, move || target.clone().connect()),
             failing: Mutex::new(None),
         })
     }
+}
+
+/// A channel over connections that `connect` makes.
+fn channel<F>(uri: Uri, connect: impl Fn() -> F + Send + 'static) -> Channel
+where
+    F: Future<Output = Result<Box<dyn Io>, Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let resting = Arc::new(Mutex::new(None));
+    let connector = tower::service_fn(move |_: Uri| {
+        let (resting, connection) = (Arc::clone(&resting), connect());
+        async move { in_time(connection, &resting).await.map(TokioIo::new) }
+    });
+    transport::Endpoint::from(uri)
+        .http2_keep_alive_interval(PING_AFTER)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .connect_with_connector_lazy(connector)
+}
+
+/// Waits for `connection` until the time is over, and not at all while `resting`.
+async fn in_time<T>(
+    connection: impl Future<Output = Result<T, Box<dyn Error + Send + Sync>>>,
+    resting: &Mutex<Option<Resting>>,
+) -> Result<T, Arc<dyn Error + Send + Sync>> {
+    let began = Instant::now();
+    if let Some(Resting { until, error }) = resting.lock().clone()
+        && began < until
+    {
+        return Err(error);
+    }
+    let error: Arc<dyn Error + Send + Sync> = match time::timeout(CONNECT_TIMEOUT, connection).await
+    {
+        Ok(Ok(connection)) => return Ok(connection),
+        Ok(Err(error)) => error.into(),
+        Err(elapsed) => Arc::new(io::Error::from(elapsed)),
+    };
+    let now = Instant::now();
+    *resting.lock() = Some(Resting {
+        until: now + (now - began).min(LONGEST_REST),
+        error: Arc::clone(&error),
+    });
+    Err(error)
 }
 
 // === impl Target ===
@@ -189,41 +234,4 @@ impl io::Read for Readable<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_are_hosts_and_ports() {
-        #[track_caller]
-        fn check(endpoint: &str, tls: &EtcdTls, want: Option<(&str, u16, bool)>) {
-            let found = Target::parse(endpoint, tls).ok();
-            let found = found
-                .as_ref()
-                .map(|(t, _)| (t.host.as_str(), t.port, t.tls.is_some()));
-            assert_eq!(found, want, "{endpoint}");
-        }
-        let none = EtcdTls::default();
-        let some = EtcdTls {
-            ca: Some("ca.crt".into()),
-            identity: None,
-        };
-        check(
-            "http://127.0.0.1:2379",
-            &some,
-            Some(("127.0.0.1", 2379, false)),
-        );
-        check(
-            "https://etcd-0.etcd.svc:2379/",
-            &some,
-            Some(("etcd-0.etcd.svc", 2379, true)),
-        );
-        check("https://[::1]:12379", &none, Some(("::1", 12379, true)));
-        check("etcd:2379", &none, Some(("etcd", 2379, false)));
-        check("etcd:2379", &some, Some(("etcd", 2379, true)));
-        check("http://etcd", &none, Some(("etcd", 2379, false)));
-        check("unix:///run/etcd.sock", &none, None);
-        check("https://etcd:2379/path", &none, None);
-        check("https://no_t a host", &none, None);
-        check("", &none, None);
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ pub(super) enum Failure {
 pub(super) enum Answer {
     Compacted,
     FutureRevision,
+    /// etcd says so before it writes, and also when it has written.
+    NoSpace(Status),
     Refused(Status),
     TooLarge(Status),
 }
@@ -53,7 +55,11 @@ pub(super) struct Reason {
 /// Why a call has no result.
 #[derive(Clone, Debug)]
 pub(super) enum CallError {
-    Answer(Answer),
+    Answer {
+        answer: Answer,
+        /// Whether a write may have been done by an earlier attempt, or may be done still.
+        doubtful: bool,
+    },
     NoAnswer(NoAnswer),
 }
 
@@ -82,12 +88,19 @@ impl From<Status> for Failure {
             Code::ResourceExhausted if says("larger than max") => {
                 Self::Answer(Answer::TooLarge(status))
             }
-            // These two come before anything is done.
+            Code::ResourceExhausted if says("space exceeded") => {
+                Self::Answer(Answer::NoSpace(status))
+            }
+            // These three come before anything is done.
             Code::ResourceExhausted if says("too many requests") => Self::Retry {
                 doubtful: false,
                 status,
             },
             Code::Unavailable if says("no leader") => Self::Retry {
+                doubtful: false,
+                status,
+            },
+            Code::FailedPrecondition if says("not supported for learner") => Self::Retry {
                 doubtful: false,
                 status,
             },
@@ -135,16 +148,18 @@ fn never_sent(status: &Status) -> bool {
 // === impl CallError ===
 
 impl CallError {
+    /// Whether this is an answer after which a write may have been done all the same.
+    pub(super) fn is_doubtful_answer(&self) -> bool {
+        match self {
+            Self::Answer { answer, doubtful } => *doubtful || matches!(answer, Answer::NoSpace(_)),
+            Self::NoAnswer(_) => false,
+        }
+    }
+
     /// The error of a read at `revision`.
     pub(super) fn of_read(self, revision: i64) -> StoreError {
         match self {
-            Self::Answer(Answer::Compacted) => StoreError::Compacted { revision },
-            Self::Answer(Answer::FutureRevision) => StoreError::FutureRevision { revision },
-            Self::Answer(Answer::Refused(status) | Answer::TooLarge(status)) => {
-                StoreError::Refused {
-                    source: status.into(),
-                }
-            }
+            Self::Answer { answer, .. } => answer.of_read(revision),
             Self::NoAnswer(none) => StoreError::Unavailable {
                 source: none.into(),
             },
@@ -154,11 +169,36 @@ impl CallError {
     /// The error of a write of `size` bytes.
     pub(super) fn of_write(self, size: usize) -> StoreError {
         match self {
-            Self::Answer(Answer::TooLarge(_)) => StoreError::TooLarge { size },
+            Self::Answer {
+                answer,
+                doubtful: true,
+            } => StoreError::Uncertain {
+                source: answer.of_read(0).into(),
+            },
+            Self::Answer {
+                answer: Answer::TooLarge(_),
+                ..
+            } => StoreError::TooLarge { size },
             Self::NoAnswer(none) if none.doubtful => StoreError::Uncertain {
                 source: none.into(),
             },
-            other @ (Self::Answer(_) | Self::NoAnswer(_)) => other.of_read(0),
+            other @ (Self::Answer { .. } | Self::NoAnswer(_)) => other.of_read(0),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    fn of_read(self, revision: i64) -> StoreError {
+        match self {
+            Self::Compacted => StoreError::Compacted { revision },
+            Self::FutureRevision => StoreError::FutureRevision { revision },
+            Self::NoSpace(status) | Self::Refused(status) | Self::TooLarge(status) => {
+                StoreError::Refused {
+                    source: status.into(),
+                }
+            }
         }
     }
 }
@@ -172,6 +212,7 @@ mod tests {
         let found = match Failure::from(Status::new(code, message)) {
             Failure::Answer(Answer::Compacted) => "compacted",
             Failure::Answer(Answer::FutureRevision) => "future",
+            Failure::Answer(Answer::NoSpace(_)) => "no space",
             Failure::Answer(Answer::Refused(_)) => "refused",
             Failure::Answer(Answer::TooLarge(_)) => "too large",
             Failure::Retry { doubtful: true, .. } => "doubtful",
@@ -185,7 +226,8 @@ mod tests {
     #[test]
     fn etcds_words_are_understood() {
         use Code::{
-            Internal, InvalidArgument, OutOfRange, PermissionDenied, ResourceExhausted, Unavailable,
+            FailedPrecondition, Internal, InvalidArgument, OutOfRange, PermissionDenied,
+            ResourceExhausted, Unavailable,
         };
         check(
             OutOfRange,
@@ -210,10 +252,16 @@ mod tests {
         check(
             ResourceExhausted,
             "etcdserver: mvcc: database space exceeded",
-            "refused",
+            "no space",
         );
         check(ResourceExhausted, "etcdserver: too many requests", "retry");
         check(Unavailable, "etcdserver: no leader", "retry");
+        check(
+            FailedPrecondition,
+            "etcdserver: rpc not supported for learner",
+            "retry",
+        );
+        check(FailedPrecondition, "etcdserver: anything else", "refused");
         check(Unavailable, "etcdserver: request timed out", "doubtful");
         check(Unavailable, "etcdserver: leader changed", "doubtful");
         check(Internal, "h2 protocol error", "doubtful");

@@ -8,6 +8,11 @@
 //! change of the key after the attempt began is either just what was to be written, then it is taken
 //! for ours, or it is somebody else's, then it is a conflict.
 //!
+//! A refusal may come after the write was done, too: by an earlier attempt, or by the very one that
+//! is answered "no space", which etcd says also when it has written and is over its quota then. So
+//! the key is read and, if it has moved, looked for in the history likewise. If it has not, nothing
+//! was written, unless an earlier attempt is still under way.
+//!
 //! What this cannot tell apart: a change to the very same bytes, or a deletion, made by another at
 //! the same moment from the same state; the outcome is as wanted then. And a key that was created,
 //! of which the answer was lost, and that another deleted before the next attempt, is created again.
@@ -17,6 +22,7 @@ use tokio::time;
 
 use super::{
     EtcdStore,
+    failure::CallError,
     wire::{self, etcdserverpb::TxnResponse},
 };
 use crate::{KeyValue, Range, StoreError, Write, WriteResult};
@@ -27,9 +33,9 @@ struct Lost<'a> {
     write: &'a Write,
     /// The store was at least here when the first attempt began.
     before: i64,
-    /// The store was here when the last attempt was answered.
+    /// The store was here when the key was found as below.
     after: i64,
-    /// What the last attempt found.
+    /// What the last attempt found, or a read after it.
     current: Option<KeyValue>,
 }
 
@@ -42,8 +48,13 @@ impl EtcdStore {
     /// Writes, or finds out what became of it.
     pub(super) async fn write_once(&self, write: Write) -> Result<WriteResult, StoreError> {
         let before = self.client.seen();
-        let called = self.client.txn(wire::write_request(&write)).await;
-        let called = called.map_err(|error| error.of_write(write.size()))?;
+        let called = match self.client.txn(wire::write_request(&write)).await {
+            Ok(called) => called,
+            Err(error) if error.is_doubtful_answer() => {
+                return self.refused(&write, before, error).await;
+            }
+            Err(error) => return Err(error.of_write(write.size())),
+        };
         let TxnResponse {
             header, succeeded, ..
         } = called.message;
@@ -65,15 +76,44 @@ impl EtcdStore {
             after,
             current,
         };
+        self.settle(lost).await
+    }
+
+    /// What became of `write`, which was refused with `error` but may have been done.
+    async fn refused(
+        &self,
+        write: &Write,
+        before: i64,
+        error: CallError,
+    ) -> Result<WriteResult, StoreError> {
+        let found = self.read(&Range::key(write.key())).await;
+        let found = found.map_err(|error| StoreError::Uncertain {
+            source: error.into(),
+        })?;
+        let after = found.revision;
+        let current = found.items.into_iter().next();
+        if current.as_ref().map(|kv| kv.mod_revision) == write.expected() {
+            return Err(error.of_write(write.size()));
+        }
+        let lost = Lost {
+            write,
+            before,
+            after,
+            current,
+        };
+        self.settle(lost).await
+    }
+
+    async fn settle(&self, lost: Lost<'_>) -> Result<WriteResult, StoreError> {
         let patience = self.client.timeout();
         let uncertain = |source| StoreError::Uncertain { source };
-        match time::timeout(patience, self.settle(lost)).await {
-            Ok(settled) => settled.map_err(|error| uncertain(error.into())),
+        match time::timeout(patience, self.outcome(lost)).await {
+            Ok(outcome) => outcome.map_err(|error| uncertain(error.into())),
             Err(elapsed) => Err(uncertain(elapsed.into())),
         }
     }
 
-    async fn settle(&self, lost: Lost<'_>) -> Result<WriteResult, StoreError> {
+    async fn outcome(&self, lost: Lost<'_>) -> Result<WriteResult, StoreError> {
         let first_change = match lost.write.expected() {
             None => self.creation(&lost).await?,
             Some(expected) => self.first_change(&lost, expected).await?,
@@ -137,3 +177,6 @@ impl EtcdStore {
         Ok(found.items.into_iter().next())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,17 +3,15 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use fleetgate_testkit::{Answer, FakeMember, Received};
-use prost::Message;
 
-use super::{EtcdStore, Round};
+use super::Round;
 use crate::{
     StoreError,
     etcd::{
-        EtcdConfig, EtcdTls,
+        scripted::{answer, header, store},
         wire::{
             etcdserverpb::{
-                CompactionResponse, RangeResponse, ResponseHeader, ResponseOp, TxnResponse,
-                response_op::Response,
+                CompactionResponse, RangeResponse, ResponseOp, TxnResponse, response_op::Response,
             },
             mvccpb::KeyValue,
         },
@@ -25,17 +23,6 @@ const REFUSAL: Answer = Answer::Grpc {
     message: None,
     status: "3",
 };
-
-fn answer(message: &impl Message) -> Answer {
-    Answer::Grpc {
-        message: Some(message.encode_to_vec().into()),
-        status: "0",
-    }
-}
-
-fn header(revision: i64) -> Option<ResponseHeader> {
-    Some(ResponseHeader { revision })
-}
 
 /// What becomes of the race's transaction.
 #[derive(Clone, Copy, Debug)]
@@ -99,13 +86,7 @@ async fn check(outcomes: (Race, Compaction), round: (i64, i64), want: (i64, i64)
         other => panic!("{other} is asked"),
     };
     let etcd = FakeMember::plain().start(script).await;
-    let store = EtcdStore::new(&EtcdConfig {
-        endpoints: vec![etcd.url()],
-        tls: EtcdTls::default(),
-        request_timeout: EtcdConfig::REQUEST_TIMEOUT,
-        progress_interval: EtcdConfig::PROGRESS_INTERVAL,
-    })
-    .expect("a store");
+    let store = store(&etcd);
     let round_of = |(number, revision)| Round { number, revision };
     let mut now = round_of(round);
     let result = store.compact_round(&mut now).await;

@@ -1,10 +1,18 @@
 //! Writes whose answer, or whose request, is lost on the way.
 
 use fleetgate_storage::{StoreError, Write, WriteResult};
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 
-use super::{Mode, Relay, Shared, connect, create, get, in_time, process::Etcd, update};
+use super::{
+    Mode, Relay, Shared, connect, create, get, in_time, process::Etcd, try_create, update,
+};
 use crate::contract::{committed, conflict, delete};
+
+/// What an etcd may hold that is to run out of space.
+const QUOTA: usize = 1 << 20;
 
 /// A store behind a relay, and one that goes straight.
 struct Fixture {
@@ -16,7 +24,10 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
-        let etcd = Etcd::start();
+        Self::over(Etcd::start()).await
+    }
+
+    async fn over(etcd: Etcd) -> Self {
         let relay = Relay::to(&etcd.url()).await;
         let direct: Shared = connect(&[etcd.url()]).await;
         let distant: Shared = connect(&[relay.url()]).await;
@@ -206,4 +217,47 @@ async fn an_old_state_with_the_same_bytes_is_a_conflict() {
         .await;
     let there = get(&fixture.direct, key).await;
     assert_eq!(conflict(result), there);
+}
+
+/// Then etcd refuses the next attempt, whatever became of the first.
+#[tokio::test]
+async fn a_committed_write_is_ours_even_if_etcd_is_full_since() {
+    let fixture = Fixture::over(Etcd::start_with_quota(QUOTA)).await;
+    let (key, direct) = ("/lost/a", &fixture.direct);
+    let fill = async {
+        fixture.until(key, |value| value == Some("1")).await;
+        let (large, mut count) = ("x".repeat(QUOTA / 8), 0);
+        while try_create(direct, &format!("/full/{count}"), &large)
+            .await
+            .is_ok()
+        {
+            count += 1;
+        }
+    };
+    let result = fixture
+        .write(creation(key, "1"), Mode::SwallowAnswers, fill.boxed())
+        .await;
+    let created = committed(result);
+    assert_eq!(get(direct, key).await.unwrap().mod_revision, created);
+}
+
+/// Of writes under way when space runs out, etcd does some, and says of them that it has none.
+#[tokio::test]
+async fn what_a_full_etcd_refuses_is_not_there() {
+    let etcd = Etcd::start_with_quota(QUOTA);
+    let store: Shared = connect(&[etcd.url()]).await;
+    let value = "x".repeat(QUOTA / 500);
+    let writer = async |writer| {
+        for n in 0.. {
+            let key = format!("/full/{writer}/{n}");
+            let written = try_create(&store, &key, &value).await;
+            let there = get(&store, &key).await.map(|kv| kv.mod_revision);
+            match written {
+                Ok(WriteResult::Committed { revision }) => assert_eq!(there, Some(revision)),
+                Err(StoreError::Refused { .. }) => return assert_eq!(there, None),
+                other => panic!("{key}: {other:?}"),
+            }
+        }
+    };
+    join_all((0..100).map(writer)).await;
 }

@@ -50,6 +50,15 @@ impl Etcd {
         Self::cluster(1).remove(0)
     }
 
+    /// Takes no writes once it holds more than `bytes`.
+    pub(super) fn start_with_quota(bytes: usize) -> Self {
+        let mut etcd = Self::prepare(1, "http").remove(0);
+        let quota = format!("--quota-backend-bytes={bytes}");
+        etcd.arguments.push(quota);
+        etcd.run();
+        etcd
+    }
+
     pub(super) fn start_with_tls(tls: &ServerTls<'_>) -> Self {
         let mut etcd = Self::prepare(1, "https").remove(0);
         let path = |path: &Path| path.display().to_string();
