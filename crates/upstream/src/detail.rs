@@ -99,6 +99,8 @@ fn of_tls(error: &(dyn Error + 'static)) -> Option<&'static str> {
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
             return Some("no common application protocol");
         }
+        // It comes behind the handshake too.
+        rustls::Error::AlertReceived(_) => return Some("TLS was ended with an alert"),
         _ => return Some("the TLS handshake failed"),
     };
     Some(match certificate {
@@ -131,7 +133,10 @@ fn of_io(error: &io::Error) -> Option<&'static str> {
         io::ErrorKind::ConnectionRefused => Some("connection refused"),
         io::ErrorKind::ConnectionReset => Some("connection reset"),
         io::ErrorKind::HostUnreachable => Some("no route to host"),
+        // What is left of an error of TLS where h2 passes it on.
+        io::ErrorKind::InvalidData => Some("TLS failed"),
         io::ErrorKind::NetworkUnreachable => Some("network is unreachable"),
+        io::ErrorKind::TimedOut => Some("the member stopped answering"),
         _ => None,
     }
 }
@@ -202,5 +207,11 @@ mod tests {
         let timeout = io::Error::from(io::ErrorKind::TimedOut);
         assert!(is_timeout(&Told::of("general", timeout)));
         assert!(!is_timeout(&Told::new("general")));
+    }
+
+    #[test]
+    fn a_connection_that_tcp_gave_up_is_told() {
+        let timeout = io::Error::from(io::ErrorKind::TimedOut);
+        assert_eq!(detail(&timeout), Some("the member stopped answering"));
     }
 }

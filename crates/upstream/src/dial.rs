@@ -30,6 +30,8 @@ use crate::{
 
 /// How often TCP asks in vain whether the other side is there before it gives the connection up.
 const KEEPALIVE_RETRIES: u32 = 3;
+/// How long TCP waits between such questions on a connection for requests.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// TLS configurations for one member, which differ in what they offer by ALPN (RFC 7301).
 #[derive(Clone, Debug)]
@@ -56,6 +58,8 @@ pub(crate) enum Offer {
     Http1,
     /// HTTP/2, then HTTP/1.1.
     Http2,
+    /// HTTP/1.1, for what turns into a stream of bytes.
+    Upgrade,
 }
 
 /// A connection, by what the member and we agreed to speak.
@@ -132,17 +136,17 @@ impl Dialer {
         let endpoint = &self.endpoint;
         let stream: BoxedIo = match &self.via {
             None => Box::new(
-                self.tcp(endpoint.host(), endpoint.port, Hop::Connect)
+                self.tcp(endpoint.host(), endpoint.port, Hop::Connect, offer)
                     .await?,
             ),
-            Some(via) => self.tunnel(via).await?,
+            Some(via) => self.tunnel(via, offer).await?,
         };
         let Some(tls) = &self.tls.member else {
             let connected = Connected::new(stream, self.metrics.connection());
             return Ok(Dialed::Http1(Box::new(connected)));
         };
         let config = match offer {
-            Offer::Http1 => &tls.http1,
+            Offer::Http1 | Offer::Upgrade => &tls.http1,
             Offer::Http2 => &tls.http2,
         };
         let stream = self.tls(stream, config, endpoint.host(), Hop::Tls).await?;
@@ -152,23 +156,30 @@ impl Dialer {
         let connected = Box::new(connected);
         Ok(match agreed {
             Some(true) => Dialed::Http2(connected, listener),
-            None if offer == Offer::Http1 => Dialed::Unagreed(connected),
+            None if offer != Offer::Http2 => Dialed::Unagreed(connected),
             Some(false) | None => Dialed::Http1(connected),
         })
     }
 
     /// TCP to `host`. Only the member's own connection has a hop for its TCP.
-    async fn tcp(&self, host: &str, port: u16, hop: Hop) -> Result<TcpStream, UpstreamError> {
+    async fn tcp(
+        &self,
+        host: &str,
+        port: u16,
+        hop: Hop,
+        offer: Offer,
+    ) -> Result<TcpStream, UpstreamError> {
         let config = self.config;
         let lookup = tokio::net::lookup_host((host.to_owned(), port))
             .map_err(|source| Told::of("the name cannot be resolved", source));
         let found = self.hop(config.connect_timeout, Hop::Dns, lookup).await?;
-        let connect = connect(found.collect(), config);
+        let connect = connect(found.collect(), config.tcp_keepalive, offer);
         self.hop(config.connect_timeout, hop, connect).await
     }
 
-    async fn tunnel(&self, via: &Via) -> Result<BoxedIo, UpstreamError> {
-        let mut stream: BoxedIo = Box::new(self.tcp(&via.host, via.port, Hop::Proxy).await?);
+    async fn tunnel(&self, via: &Via, offer: Offer) -> Result<BoxedIo, UpstreamError> {
+        let tcp = self.tcp(&via.host, via.port, Hop::Proxy, offer).await?;
+        let mut stream: BoxedIo = Box::new(tcp);
         if let Some(config) = &self.tls.proxy {
             stream = Box::new(self.tls(stream, config, &via.host, Hop::Proxy).await?);
         }
@@ -250,14 +261,39 @@ impl Dialer {
 }
 
 /// TCP to one of `addresses`, with what each connection to a member has.
-async fn connect(addresses: Vec<SocketAddr>, config: Config) -> io::Result<TcpStream> {
+///
+/// Where a path loses everything without a word, what was sent is sent again for a quarter of an
+/// hour (tcp_retries2), and there are no keepalive probes meanwhile. So a connection for requests
+/// has a limit on how long its bytes may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482). Linux
+/// lets this limit, in place of the number of probes, end a connection at rest as well: at the
+/// first probe that is due behind it, if one was sent before. It is the time of all the probes, for
+/// with less one lost probe would do. With `rest` at 30 s that is 45 s, in which the HTTP/2 pings of
+/// Go's Kubernetes clients find out too (30 and 15 s).
+///
+/// The limit ends a connection whose other side acknowledges but reads nothing for so long, too. On
+/// an upgraded one that is no fault: a program that waits reads no input. So it has none, and
+/// `rest` between probes.
+async fn connect(
+    addresses: Vec<SocketAddr>,
+    rest: Duration,
+    offer: Offer,
+) -> io::Result<TcpStream> {
     let stream = race::connect(addresses).await?;
     stream.set_nodelay(true)?;
+    let (interval, limit) = match offer {
+        Offer::Http1 | Offer::Http2 => {
+            let limit = rest + KEEPALIVE_RETRIES * KEEPALIVE_INTERVAL;
+            (KEEPALIVE_INTERVAL, Some(limit))
+        }
+        Offer::Upgrade => (rest, None),
+    };
     let keepalive = TcpKeepalive::new()
-        .with_time(config.tcp_keepalive)
-        .with_interval(config.tcp_keepalive)
+        .with_time(rest)
+        .with_interval(interval)
         .with_retries(KEEPALIVE_RETRIES);
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(limit)?;
     Ok(stream)
 }
 
@@ -300,5 +336,37 @@ where
             }
         }
         Err(_) => Err(UpstreamError::TimedOut { hop }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use socket2::SockRef;
+    use tokio::net::TcpListener;
+
+    use super::{Offer, connect};
+
+    #[tokio::test]
+    async fn a_silent_path_ends_a_request_soon_and_a_silent_program_ends_no_upgrade() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let second = Duration::from_secs(1);
+        for (offer, interval, limit) in [
+            (Offer::Http1, 5 * second, Some(45 * second)),
+            (Offer::Http2, 5 * second, Some(45 * second)),
+            (Offer::Upgrade, 30 * second, None),
+        ] {
+            let stream = connect(vec![address], 30 * second, offer).await;
+            let stream = stream.expect("a stream");
+            let socket = SockRef::from(&stream);
+            assert_eq!(socket.tcp_nodelay().ok(), Some(true), "{offer:?}");
+            assert_eq!(socket.keepalive().ok(), Some(true), "{offer:?}");
+            assert_eq!(socket.tcp_keepalive_time().ok(), Some(30 * second));
+            assert_eq!(socket.tcp_keepalive_interval().ok(), Some(interval));
+            assert_eq!(socket.tcp_keepalive_retries().ok(), Some(3), "{offer:?}");
+            assert_eq!(socket.tcp_user_timeout().ok(), Some(limit), "{offer:?}");
+        }
     }
 }

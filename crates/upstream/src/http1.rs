@@ -129,15 +129,19 @@ impl Pool {
         if let Some(lease) = self.take_idle(reuse) {
             return Ok(lease);
         }
-        Ok(self.lease(self.open().await?))
+        Ok(self.lease(self.open(Offer::Http1).await?))
     }
 
     /// A new connection outside the pool, for an upgrade.
     ///
     /// # Errors
     /// Why no connection could be made.
-    pub(crate) async fn open(&self) -> Result<Opened, UpstreamError> {
-        match self.inner.dialer.dial(Offer::Http1).await? {
+    pub(crate) async fn open_upgrade(&self) -> Result<Opened, UpstreamError> {
+        self.open(Offer::Upgrade).await
+    }
+
+    async fn open(&self, offer: Offer) -> Result<Opened, UpstreamError> {
+        match self.inner.dialer.dial(offer).await? {
             Dialed::Http1(io) | Dialed::Unagreed(io) => Opened::handshake(io).await,
             Dialed::Http2(..) => Err(not_offered()),
         }

@@ -123,7 +123,7 @@ impl Pools {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
         self.prepare_http1(&mut request);
-        let opened = self.health.or_given_up(self.http1.open()).await?;
+        let opened = self.health.or_given_up(self.http1.open_upgrade()).await?;
         let sent = opened.send_upgrade(request, &self.tasks).await;
         let (response, sender) = sent.map_err(|source| failed(Hop::Request, source))?;
         Ok(framed(response)?.map(|incoming| Body::new(GuardedBody::new(incoming, sender))))

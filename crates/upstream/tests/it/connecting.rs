@@ -1,6 +1,6 @@
 //! What goes wrong on the way to a member: each failure names its hop, and tells no address.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use fleetgate_model::{Class, Hop, SettingError, Settings, TlsVersion, UpstreamError};
 use fleetgate_testkit::{
@@ -9,17 +9,30 @@ use fleetgate_testkit::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Notify,
     time::timeout,
 };
 
 use crate::support::{
     Pki, RawServer, Setup, SetupBuilder, assert_failed, assert_timed_out, assert_untrusted, chain,
-    free_address,
+    free_address, serve_http2,
 };
 
 const CLASSES: [Class; 3] = [Class::LongRunning, Class::Short, Class::Upgrade];
 const MOMENT: Duration = Duration::from_millis(200);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Keeps `stream`, and says nothing.
+async fn hold<S>(stream: S) {
+    pending::<()>().await;
+    drop(stream);
+}
+
+/// A member that accepts connections, and says nothing.
+async fn silent() -> RawServer {
+    RawServer::tcp(|_, stream| hold(stream)).await
+}
 
 async fn check(setup: impl Fn() -> SetupBuilder, hop: Hop, detail: &'static str) {
     for class in CLASSES {
@@ -128,11 +141,7 @@ async fn a_member_that_speaks_no_tls_is_told() {
 
 #[tokio::test]
 async fn a_member_that_never_answers_a_handshake_times_out_at_tls() {
-    let silent = RawServer::tcp(|_, stream| async move {
-        pending::<()>().await;
-        drop(stream);
-    });
-    let member = silent.await;
+    let member = silent().await;
     for class in CLASSES {
         let setup = Setup::to(&member.https(), None).insecure().timeouts(MOMENT);
         assert_timed_out(setup.build().get("/", class).await, Hop::Tls);
@@ -141,21 +150,104 @@ async fn a_member_that_never_answers_a_handshake_times_out_at_tls() {
 
 #[tokio::test]
 async fn a_member_that_never_accepts_times_out_at_connect() {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
-    let listener = socket.listen(0).expect("listens");
+    let (listener, _queued) = full_queue().await;
     let address = listener.local_addr().expect("an address");
-    // Fills the queue of connections that nobody accepts; further ones get no answer.
-    let mut queued = Vec::new();
-    while let Ok(stream) = timeout(MOMENT, TcpStream::connect(address)).await {
-        queued.push(stream.expect("queued"));
-        assert!(queued.len() < 16, "the queue does not fill");
-    }
     for class in CLASSES {
         let endpoint = format!("https://{address}");
         let setup = Setup::to(&endpoint, None).insecure().timeouts(MOMENT);
         assert_timed_out(setup.build().get("/", class).await, Hop::Connect);
     }
+}
+
+#[tokio::test]
+async fn a_cluster_says_how_long_a_connection_may_take() {
+    let (listener, _queued) = full_queue().await;
+    let endpoint = format!("https://{}", listener.local_addr().expect("an address"));
+    let settings = Settings {
+        connect_timeout: Some(MOMENT),
+        ..Settings::default()
+    };
+    let setup = || Setup::to(&endpoint, None).insecure().timeouts(HOUR);
+    for class in CLASSES {
+        let setup = setup().settings(Ok(settings.clone())).build();
+        assert_timed_out(setup.get("/", class).await, Hop::Connect);
+    }
+    let silent = silent().await;
+    for class in CLASSES {
+        let proxy = format!("http://{}", silent.address);
+        let proxy = fleetgate_model::ForwardProxy {
+            url: fleetgate_model::Redacted::new(proxy),
+            headers: Vec::new(),
+        };
+        let setup = setup().through(proxy).settings(Ok(settings.clone()));
+        assert_timed_out(setup.build().get("/", class).await, Hop::Proxy);
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_says_how_long_a_handshake_may_take() {
+    let pki = Pki::new();
+    let silent = silent().await;
+    let no_settings = RawServer::tls(&pki.leaf, &["h2"], |_, stream| hold(stream)).await;
+    let settings = Settings {
+        tls_timeout: Some(MOMENT),
+        ..Settings::default()
+    };
+    let setup = |member: &RawServer| {
+        let setup = Setup::to(&member.https(), Some(&pki.ca)).timeouts(HOUR);
+        setup.settings(Ok(settings.clone())).build()
+    };
+    for class in CLASSES {
+        assert_timed_out(setup(&silent).get("/", class).await, Hop::Tls);
+    }
+    let answer = setup(&no_settings).get("/", Class::LongRunning).await;
+    assert_timed_out(answer, Hop::Request);
+}
+
+#[tokio::test]
+async fn a_cluster_may_have_more_time_than_others() {
+    let pki = Pki::new();
+    let (came, goes_on) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+    let (coming, waiting) = (Arc::clone(&came), Arc::clone(&goes_on));
+    let member = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| {
+        let (coming, waiting) = (Arc::clone(&coming), Arc::clone(&waiting));
+        async move {
+            coming.notify_one();
+            waiting.notified().await;
+            serve_http2(stream, 100).await;
+        }
+    });
+    let member = member.await;
+    let settings = Settings {
+        tls_timeout: Some(HOUR),
+        ..Settings::default()
+    };
+    let setup = Setup::to(&member.https(), Some(&pki.ca)).timeouts(5 * MOMENT);
+    let setup = setup.settings(Ok(settings)).build();
+    let late = async {
+        came.notified().await;
+        tokio::time::pause();
+        tokio::time::advance(10 * MOMENT).await;
+        tokio::time::resume();
+        goes_on.notify_one();
+    };
+    let (answer, ()) = tokio::join!(setup.get("/", Class::LongRunning), late);
+    assert_eq!(answer.expect("an answer").status(), 200);
+}
+
+/// A listener whose queue of connections that nobody accepts is full, for as long as they are kept:
+/// further ones get no answer.
+async fn full_queue() -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let listener = socket.listen(0).expect("listens");
+    let address = listener.local_addr().expect("an address");
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(MOMENT, TcpStream::connect(address)).await {
+        queued.push(stream.expect("queued"));
+        assert!(queued.len() < 16, "the queue does not fill");
+    }
+    (listener, queued)
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! Members that take their leave: GOAWAY, refused streams, connections that end or fall silent.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use fleetgate_model::{Class, Hop, ToMember, UpstreamError};
 use fleetgate_stack::Body;
@@ -22,7 +28,9 @@ use crate::support::{
 };
 
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const END_STREAM: u8 = 1;
 
 /// How a member takes its leave of the first request.
 #[derive(Clone, Copy, Debug)]
@@ -296,6 +304,103 @@ async fn a_stream_that_a_member_gave_up_is_not_tried_again() {
     let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
     let answer = setup.get("/", Class::LongRunning).await;
     assert_failed(answer, (Hop::Request, Some("the stream was reset")));
+}
+
+/// How a member leaves alone a request that it has read.
+#[derive(Clone, Copy, Debug)]
+enum Abandon {
+    /// It ends the connection, without a word of TLS or with one.
+    End { close_notify: bool },
+    /// RST_STREAM with INTERNAL_ERROR.
+    Reset,
+    /// GOAWAY with this code, in which the request is the last that was looked at or an earlier one
+    /// than that, and the end.
+    GoAway { code: u8, is_last: bool },
+}
+
+/// Reads requests, counts them, and answers none.
+async fn abandon_all(mut stream: Accepted, how: Abandon, count: Arc<AtomicUsize>) {
+    stream.write_all(SETTINGS).await.expect("sent");
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.expect("a preface");
+    while let Some(id) = whole_request(&mut stream).await {
+        count.fetch_add(1, Ordering::SeqCst);
+        let [i, j, k, l] = id;
+        let frame = match how {
+            Abandon::End { .. } => Vec::new(),
+            Abandon::Reset => vec![0, 0, 4, 3, 0, i, j, k, l, 0, 0, 0, 2],
+            Abandon::GoAway { code, is_last } => {
+                let [i, j, k, l] = if is_last { id } else { [0x7f, 255, 255, 255] };
+                vec![0, 0, 8, 7, 0, 0, 0, 0, 0, i, j, k, l, 0, 0, 0, code]
+            }
+        };
+        stream.write_all(&frame).await.expect("sent");
+        let ended = match how {
+            Abandon::End {
+                close_notify: false,
+            } => stream.get_mut().0.shutdown().await,
+            Abandon::End { close_notify: true } | Abandon::GoAway { .. } => stream.shutdown().await,
+            Abandon::Reset => Ok(()),
+        };
+        ended.expect("an end");
+    }
+}
+
+/// The stream of the next request, read to its end.
+async fn whole_request(stream: &mut Accepted) -> Option<[u8; 4]> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let [a, b, c, kind, flags, id @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload).await.ok()?;
+        if (kind == HEADERS || kind == DATA) && flags & END_STREAM != 0 {
+            return Some(id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_changes_something_is_sent_once_to_a_member_that_has_read_it() {
+    let pki = Pki::new();
+    let closed = "the connection was closed";
+    let go_away = |code, is_last| (Abandon::GoAway { code, is_last }, closed);
+    for (how, told) in [
+        (
+            Abandon::End {
+                close_notify: false,
+            },
+            closed,
+        ),
+        (Abandon::End { close_notify: true }, closed),
+        (Abandon::Reset, "the stream was reset"),
+        go_away(0, true),
+        go_away(2, true),
+        go_away(0, false),
+    ] {
+        let count = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&count);
+        let member = RawServer::tls(&pki.leaf, &["h2"], move |_, stream| {
+            abandon_all(stream, how, Arc::clone(&counted))
+        });
+        let member = member.await;
+        for class in [Class::LongRunning, Class::Short] {
+            for (method, body) in [
+                (Method::POST, ""),
+                (Method::POST, "{}"),
+                (Method::PATCH, "{}"),
+                (Method::DELETE, ""),
+            ] {
+                count.store(0, Ordering::SeqCst);
+                let setup = Setup::to(&member.https(), Some(&pki.ca)).build();
+                let request = request(method.clone(), "/", Body::full(body));
+                let answer = setup.send(request, class).await;
+                assert_failed(answer, (Hop::Request, Some(told)));
+                let sent = count.load(Ordering::SeqCst);
+                assert_eq!(sent, 1, "{method} {body:?} {class:?} {how:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,28 @@ async fn a_connection_that_closed_at_rest_fails_nothing() {
 }
 
 #[tokio::test]
+async fn a_new_connection_resumes_the_session_of_one_before() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    for class in [Class::Short, Class::LongRunning] {
+        let mut setup = Setup::to(&member.url(), Some(&pki.ca)).build();
+        let before = member.counts();
+        setup.get_text("/", class).await;
+        assert_eq!(member.counts().resumed, before.resumed, "{class:?}");
+        member.cut_connections();
+        eventually("closed", || setup.metric(OPEN) == 0).await;
+        setup.get_text("/", class).await;
+        assert_eq!(member.counts().resumed, before.resumed + 1, "{class:?}");
+        // Another token is no reason to begin anew.
+        setup.rotate();
+        setup.get_text("/", class).await;
+        let after = member.counts();
+        assert_eq!(after.handshakes, before.handshakes + 3, "{class:?}");
+        assert_eq!(after.resumed, before.resumed + 2, "{class:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_get_on_a_stale_connection_is_sent_again_as_it_was() {
     let pki = Pki::new();
     let (member, heads) = closes_upon_the_second(&pki, 1).await;
