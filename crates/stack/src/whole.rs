@@ -31,7 +31,8 @@ struct Reset;
 
 impl<B, F> WholeBody<B, F> {
     /// `inner`, which knows once its end was seen: [`is_end_stream`](http_body::Body::is_end_stream).
-    /// Where `is_due` says no, a reset is an end too: that of an answer whose request has not ended.
+    /// Where `is_due` says no, a reset is an end too: that of an answer whose request has not ended,
+    /// unless it is shorter than it said.
     pub const fn new(inner: B, is_due: F) -> Self {
         Self { inner, is_due }
     }
@@ -54,7 +55,11 @@ where
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
         Poll::Ready(match frame {
             Some(frame) => Some(frame.map_err(Into::into)),
-            None if this.inner.is_end_stream() || !(this.is_due)() => None,
+            None if this.inner.is_end_stream() => None,
+            // A length that was announced tells by itself that something is missing.
+            None if !(this.is_due)() && this.inner.size_hint().exact().is_none_or(|l| l == 0) => {
+                None
+            }
             None => Some(Err(Reset.into())),
         })
     }
@@ -77,7 +82,7 @@ mod tests {
     };
 
     use bytes::Bytes;
-    use http_body::Frame;
+    use http_body::{Frame, SizeHint};
     use http_body_util::BodyExt;
 
     use super::WholeBody;
@@ -86,6 +91,7 @@ mod tests {
     struct Piece {
         left: bool,
         end_seen: bool,
+        announced: Option<u64>,
     }
 
     impl http_body::Body for Piece {
@@ -103,16 +109,34 @@ mod tests {
         fn is_end_stream(&self) -> bool {
             self.end_seen && !self.left
         }
+
+        fn size_hint(&self) -> SizeHint {
+            let sent = u64::from(!self.left);
+            self.announced.map_or_else(SizeHint::default, |announced| {
+                SizeHint::with_exact(announced - sent)
+            })
+        }
     }
 
     #[tokio::test]
     async fn an_end_that_was_not_seen_is_none() {
-        for (end_seen, is_due) in [(true, true), (false, true), (false, false)] {
-            let left = true;
-            let mut body = WholeBody::new(Piece { left, end_seen }, || is_due);
+        let cases = [
+            (true, true, None, true),
+            (false, true, None, false),
+            (false, false, None, true),
+            (false, false, Some(1), true),
+            (false, false, Some(2), false),
+        ];
+        for (end_seen, is_due, announced, is_end) in cases {
+            let piece = Piece {
+                left: true,
+                end_seen,
+                announced,
+            };
+            let mut body = WholeBody::new(piece, || is_due);
             assert!(body.frame().await.expect("a piece").is_ok());
             let end = body.frame().await;
-            assert_eq!(end.is_none(), end_seen || !is_due);
+            assert_eq!(end.is_none(), is_end, "{announced:?}");
             assert!(end.is_none_or(|end| end.is_err()));
         }
     }

@@ -32,8 +32,8 @@ async fn five_thousand_unrelated_secrets_are_neither_read_nor_held() {
     let many = observe(&member).await;
     empty(&host).await;
 
-    // Each of the cluster's two; once more if the first request came while the list was read.
-    assert!((2..=4).contains(&many.reads.len()), "{:#?}", many.reads);
+    // Each of the cluster's two; anew, and no more than twice, if the list was read meanwhile.
+    assert!((2..=6).contains(&many.reads.len()), "{:#?}", many.reads);
     let unrelated = |asked: &&String| asked.contains("unrelated");
     assert_eq!(many.reads.iter().find(unrelated), None);
     let ratio = many.rss_kib as f64 / few.rss_kib as f64;
