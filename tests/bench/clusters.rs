@@ -31,7 +31,7 @@ const OBJECTS: usize = 5_000;
 /// So many while they are watched.
 const WATCHED: usize = 500;
 const CONNECTIONS: usize = 16;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(2);
 const LISTS: usize = 5;
 

@@ -16,7 +16,7 @@ mod watchers;
 mod ways;
 
 use anyhow::Result;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, error::ErrorKind};
 
 use self::ways::{Peers, Ways};
 
@@ -49,6 +49,10 @@ enum Bench {
 async fn main() -> Result<()> {
     let args = Args::parse();
     let benches = match &args.name {
+        Some(bench) if !bench.takes_peers() && args.peers.are_named() => {
+            let message = "only the benches requests and streams measure peers\n";
+            clap::Error::raw(ErrorKind::ArgumentConflict, message).exit()
+        }
         Some(bench) => std::slice::from_ref(bench),
         None => Bench::value_variants(),
     };
@@ -61,6 +65,13 @@ async fn main() -> Result<()> {
 // === impl Bench ===
 
 impl Bench {
+    const fn takes_peers(self) -> bool {
+        match self {
+            Self::Requests | Self::Streams => true,
+            Self::Clusters | Self::Pods | Self::Scale | Self::Steady => false,
+        }
+    }
+
     async fn run(self, peers: &Peers) -> Result<()> {
         match self {
             Self::Clusters => clusters::run().await,

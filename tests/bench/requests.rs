@@ -28,7 +28,7 @@ const OBJECTS: [(&str, &str, f64); 2] = [
         0.80,
     ),
 ];
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "GET",
     "connections",
     "way",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 11] = [
     "p99 ms",
     "× direct",
     "CPU ms",
+    "MiB",
     "member's CPU ms",
 ];
 
@@ -55,6 +56,8 @@ struct Figures {
     p99_ratio: f64,
     /// CPU time of the processes on the way, for one request.
     cpu_ms: Option<f64>,
+    /// Memory of the processes on the way, after a turn.
+    mib: Option<f64>,
     /// CPU time of the member's kube-apiserver, for one request.
     member_cpu_ms: f64,
 }
@@ -64,6 +67,7 @@ struct Figures {
 struct Taken {
     turn: Turn,
     cpu: Option<Duration>,
+    rss_kib: Option<u64>,
     member_cpu: Duration,
 }
 
@@ -138,12 +142,17 @@ async fn take(way: &Way, path: &str, connections: usize) -> Result<Taken> {
     Ok(Taken {
         turn,
         cpu: (!way.pids.is_empty()).then_some(on_the_way),
+        rss_kib: (!way.pids.is_empty()).then_some(rss_kib(&way.pids)?),
         member_cpu: cpu(&[member])? - before.1,
     })
 }
 
 fn cpu(pids: &[u32]) -> Result<Duration> {
     pids.iter().map(|&pid| Ok(Usage::of(pid)?.cpu)).sum()
+}
+
+fn rss_kib(pids: &[u32]) -> Result<u64> {
+    pids.iter().map(|&pid| Ok(Usage::of(pid)?.rss_kib)).sum()
 }
 
 fn aims(report: &mut Report, what: &str, connections: usize, least: f64, all: &[Figures]) {
@@ -218,6 +227,8 @@ impl Figures {
         };
         let requests: usize = taken.iter().map(|taken| taken.turn.requests).sum();
         let cpu: Option<Duration> = taken.iter().map(|taken| taken.cpu).sum();
+        let rss_kib: Option<Vec<_>> = taken.iter().map(|taken| taken.rss_kib).collect();
+        let mib = |kib: Vec<u64>| median(kib.iter().map(|&kib| kib as f64 / 1024.0).collect());
         let member_cpu: Duration = taken.iter().map(|taken| taken.member_cpu).sum();
         Self {
             way: way.to_owned(),
@@ -228,11 +239,16 @@ impl Figures {
             p50_ratio: ratio(&|turn| ms(turn.p50)),
             p99_ratio: ratio(&|turn| ms(turn.p99)),
             cpu_ms: cpu.map(|cpu| ms(cpu) / requests as f64),
+            mib: rss_kib.map(mib),
             member_cpu_ms: ms(member_cpu) / requests as f64,
         }
     }
 
-    fn row(self, name: &str, connections: usize) -> [Cell; 11] {
+    fn row(self, name: &str, connections: usize) -> [Cell; 12] {
+        let known = |figure: Option<f64>, decimals| match figure {
+            Some(figure) => Cell::Figure(figure, decimals),
+            None => text(""),
+        };
         [
             text(name),
             text(connections.to_string()),
@@ -243,8 +259,8 @@ impl Figures {
             Cell::Figure(self.p50_ratio, 2),
             Cell::Figure(self.p99_ms, 2),
             Cell::Figure(self.p99_ratio, 2),
-            self.cpu_ms
-                .map_or_else(|| text(""), |cpu| Cell::Figure(cpu, 3)),
+            known(self.cpu_ms, 3),
+            known(self.mib, 1),
             Cell::Figure(self.member_cpu_ms, 3),
         ]
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use fleetgate_tests::{
     connection::chunk,
     http::Client,
@@ -28,7 +28,7 @@ use crate::{
     report::{Cell, Report, Table, median, text},
     scale::join,
     watchers::Watchers,
-    ways::{DIRECT, SERVER, Way, Ways},
+    ways::{SERVER, Way, Ways},
 };
 
 const COUNTS: [usize; 2] = [1_000, 10_000];
@@ -37,6 +37,8 @@ const LISTED: &str = "/api/v1/namespaces/bench-listed/configmaps";
 /// So many objects of so many bytes are 20 MB.
 const OBJECTS: usize = 1_000;
 const OBJECT_BYTES: usize = 20_000;
+const ROUNDS: usize = 5;
+/// So many lists one after the other, for what they need.
 const LISTS: usize = 5;
 const AT_A_TIME: usize = 16;
 /// How often memory is looked at.
@@ -58,38 +60,66 @@ pub(crate) async fn run(ways: &Ways) -> Result<()> {
 
 /// How soon 1,000 know of a change, on each way.
 async fn events(ways: &Ways, report: &mut Report) -> Result<()> {
+    let took = in_turns(ways, event).await?;
     let columns = ["way", "event at 1,000 watches, p50 ms", "× direct"];
     let mut table = Table::new("Events", &columns);
-    let mut direct = f64::NAN;
-    for way in &ways.all {
-        let mut connection = Member::new(1).await.caller().connect().await?;
-        // Begins with an event: nginx keeps the head of an answer until there is more.
-        let path = format!("{}{WATCHED}?watch=1", way.prefix);
-        let watchers = Watchers::start(&way.caller, COUNTS[0], &path).await?;
-        watchers.until(COUNTS[0]).await?;
-        let change = async |unique: usize| {
-            let patch = json!({"metadata": {"labels": {"unique": unique.to_string()}}});
-            let path = format!("{WATCHED}/one");
-            let reply = connection.send(Method::PATCH, &path, &patch).await?;
-            ensure!(reply.status.is_success(), "{reply}");
-            Ok(())
-        };
-        let took = watchers.time(COUNTS[0], change).await?.as_secs_f64() * 1e3;
-        if way.name == DIRECT {
-            direct = took;
-        }
-        table.row([
-            text(&way.name),
-            Cell::Figure(took, 2),
-            Cell::Figure(took / direct, 2),
-        ]);
-        if way.name == SERVER {
-            let figure = "an event at 1,000 watches: p50 × direct";
-            report.at_most(figure, took / direct, 1.15, "");
-        }
-    }
+    let ratio = rows(&mut table, &took, 2);
+    report.at_most("an event at 1,000 watches: p50 × direct", ratio, 1.15, "");
     report.table(table);
     Ok(())
+}
+
+/// Milliseconds until 1,000 know of a change.
+async fn event(way: &Way) -> Result<f64> {
+    let mut connection = Member::new(1).await.caller().connect().await?;
+    // Begins with an event: nginx keeps the head of an answer until there is more.
+    let path = format!("{}{WATCHED}?watch=1", way.prefix);
+    let watchers = Watchers::start(&way.caller, COUNTS[0], &path).await?;
+    watchers.until(COUNTS[0]).await?;
+    let change = async |unique: usize| {
+        let patch = json!({"metadata": {"labels": {"unique": unique.to_string()}}});
+        let path = format!("{WATCHED}/one");
+        let reply = connection.send(Method::PATCH, &path, &patch).await?;
+        ensure!(reply.status.is_success(), "{reply}");
+        Ok(())
+    };
+    let took = watchers.time(COUNTS[0], change).await?;
+    Ok(took.as_secs_f64() * 1e3)
+}
+
+/// What `measure` says of each way, in each round.
+async fn in_turns<'a>(
+    ways: &'a Ways,
+    measure: impl AsyncFn(&Way) -> Result<f64>,
+) -> Result<Vec<(&'a str, Vec<f64>)>> {
+    let names = ways.all.iter().map(|way| (way.name.as_str(), Vec::new()));
+    let mut all: Vec<_> = names.collect();
+    for _ in 0..ROUNDS {
+        for (way, (name, figures)) in ways.all.iter().zip(&mut all) {
+            let measured = measure(way).await;
+            figures.push(measured.with_context(|| format!("by way of {name}"))?);
+        }
+    }
+    Ok(all)
+}
+
+/// Adds a row for each way: medians of the rounds. The server's figure relative to direct.
+fn rows(table: &mut Table, all: &[(&str, Vec<f64>)], decimals: usize) -> f64 {
+    let direct = all.first().map_or(&[][..], |(_, figures)| figures);
+    let mut of_server = f64::NAN;
+    for (way, figures) in all {
+        let pairs = figures.iter().zip(direct);
+        let ratio = median(pairs.map(|(figure, direct)| figure / direct).collect());
+        table.row([
+            text(*way),
+            Cell::Figure(median(figures.clone()), decimals),
+            Cell::Figure(ratio, 2),
+        ]);
+        if *way == SERVER {
+            of_server = ratio;
+        }
+    }
+    of_server
 }
 
 /// What a watch costs a server that has done nothing else.
@@ -113,26 +143,11 @@ async fn memory_of_watches(report: &mut Report) -> Result<()> {
 
 /// How long a large list takes on each way, and what a server needs for it.
 async fn lists(ways: &Ways, report: &mut Report) -> Result<()> {
-    let mut took = vec![Vec::new(); ways.all.len()];
-    for _ in 0..LISTS {
-        for (way, took) in ways.all.iter().zip(&mut took) {
-            took.push(list(way).await?);
-        }
-    }
+    let took = in_turns(ways, list).await?;
     let columns = ["way", "20 MB list, s", "× direct"];
     let mut table = Table::new("Large lists", &columns);
-    let direct = median(took[0].clone());
-    for (way, took) in ways.all.iter().zip(took) {
-        let took = median(took);
-        table.row([
-            text(&way.name),
-            Cell::Figure(took, 3),
-            Cell::Figure(took / direct, 2),
-        ]);
-        if way.name == SERVER {
-            report.at_most("a 20 MB list: × direct", took / direct, 1.1, "");
-        }
-    }
+    let ratio = rows(&mut table, &took, 3);
+    report.at_most("a 20 MB list: × direct", ratio, 1.1, "");
     report.table(table);
     let server = one_member().await;
     let way = Way {

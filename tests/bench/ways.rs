@@ -35,14 +35,15 @@ pub(crate) struct Peer {
 /// The peers of a run, and as whom they are called.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Peers {
-    /// Another endpoint of the same API, with a cluster member1, to measure in the same run. Its
-    /// certificate is not checked.
+    /// Another endpoint of the same API, with a cluster member1, which the benches requests and
+    /// streams measure in the same run. Its certificate is not checked.
     #[arg(long = "peer", value_name = "NAME=URL", requires = "peer_token_file")]
     peers: Vec<Peer>,
     /// Holds the bearer token that peers are shown.
     #[arg(long, value_name = "FILE")]
     peer_token_file: Option<PathBuf>,
-    /// The process of each peer, in their order: its CPU time and memory are measured.
+    /// The process of each peer, in their order: the bench requests measures its CPU time and
+    /// memory.
     #[arg(long, value_name = "PID")]
     peer_pid: Vec<u32>,
 }
@@ -111,6 +112,10 @@ impl Way {
 // === impl Peers ===
 
 impl Peers {
+    pub(crate) const fn are_named(&self) -> bool {
+        !self.peers.is_empty()
+    }
+
     fn ways(&self) -> Result<Vec<Way>> {
         let Some(file) = &self.peer_token_file else {
             return Ok(Vec::new());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fleetgate_testkit::certs;
 use fleetgate_tests::{
     CLUSTERS,
-    account::Account,
+    account::{Account, Came},
     connect_front::ConnectFront,
     fleet,
     registration::{Registration, change_secret, encode},
@@ -27,11 +27,16 @@ const PEACE: Duration = Duration::from_secs(20);
 const AWAY: Duration = Duration::from_secs(3);
 const FROZEN: Duration = Duration::from_secs(8);
 /// What both kinds of faults take together, with the member's start.
-const BOTH: Duration = Duration::from_secs(90);
+pub(crate) const BOTH: Duration = Duration::from_secs(90);
 
 /// Changes token, CA bundle, endpoint and forward proxy in turn, for ever. `front` is on the way of
 /// what is begun while it is the proxy, and must last as long.
-pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration, front: &ConnectFront) {
+pub(crate) async fn rotate(
+    cluster: &Cluster,
+    registration: &Registration,
+    front: &ConnectFront,
+    account: &Account,
+) {
     let tokens = [
         registration.token.clone(),
         cluster.member.impersonator("soak-other").await,
@@ -45,18 +50,22 @@ pub(crate) async fn rotate(cluster: &Cluster, registration: &Registration, front
         Value::from(format!("http://{}", front.address())),
     ];
     let name = &registration.name;
+    let rest_after = async |what: &'static str| {
+        account.enter(what, Instant::now(), Came::Whole);
+        sleep(ROTATION).await;
+    };
     for turn in 1_usize.. {
         let which = turn % 2;
         let token = json!({"token": encode(&tokens[which])});
         change_secret(&format!("{name}-impersonator"), &token).await;
-        sleep(ROTATION).await;
+        rest_after("change of token").await;
         change_secret(name, &json!({"caBundle": encode(&bundles[which])})).await;
-        sleep(ROTATION).await;
+        rest_after("change of CA bundle").await;
         let endpoint = json!({"apiEndpoint": endpoints[which]});
         change_cluster(cluster, name, endpoint).await;
-        sleep(ROTATION).await;
+        rest_after("change of endpoint").await;
         change_cluster(cluster, name, json!({"proxyURL": proxies[which]})).await;
-        sleep(ROTATION).await;
+        rest_after("change of proxy").await;
     }
 }
 
@@ -72,17 +81,21 @@ pub(crate) async fn trouble(replica: &mut Replica, account: &Account, end: Insta
     while Instant::now() + BOTH < end {
         sleep(PEACE).await;
         told("the member is killed");
+        let since = Instant::now();
         account.fault_begins();
         replica.kill().await;
         sleep(AWAY).await;
         replica.start_again().await;
         account.fault_is_over();
+        account.enter("kill", since, Came::Whole);
         sleep(PEACE).await;
         told("the member freezes");
+        let since = Instant::now();
         account.fault_begins();
         replica.freeze();
         sleep(FROZEN).await;
         replica.thaw();
         account.fault_is_over();
+        account.enter("freeze", since, Came::Whole);
     }
 }

@@ -1,4 +1,4 @@
-//! What the server has in hand: memory, descriptors, tasks.
+//! What the server has in hand: memory, descriptors, tasks, threads.
 
 use std::{fmt, fs, time::Duration};
 
@@ -64,6 +64,7 @@ impl Usage {
         let counts = [
             ("descriptors", self.descriptors, before.descriptors),
             ("tasks", self.tasks, before.tasks),
+            ("threads", self.threads, before.threads),
         ];
         let more = counts.into_iter().filter(|(_, now, before)| now > before);
         let more = more.map(|(what, now, before)| format!("{what}: {now}, were {before}"));

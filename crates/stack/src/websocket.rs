@@ -49,7 +49,8 @@ mod tests {
     fn a_websocket_is_asked_for_alone() {
         check(&["websocket"], "Upgrade", true);
         check(&["WebSocket"], "keep-alive, upgrade", true);
-        check(&["websocket", "h2c"], "upgrade", true);
+        check(&["websocket", "SPDY/3.1"], "upgrade", true);
+        check(&["websocket", "h2c"], "upgrade", false);
         check(&["websocket, h2c"], "upgrade", false);
         check(&["h2c", "websocket"], "upgrade", false);
         check(&["websocket/13"], "upgrade", false);
