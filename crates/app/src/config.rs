@@ -31,6 +31,8 @@ pub struct Config {
     pub(crate) members: Members,
     pub(crate) in_flight: InFlightLimits,
     pub(crate) log: Log,
+    /// `--audit-policy-file` is given.
+    pub(crate) wants_audit: bool,
     /// `--shutdown-grace-period`.
     pub(crate) grace: Duration,
     /// The feature gate `CustomizedClusterResourceModeling`.
@@ -146,6 +148,7 @@ impl Config {
             },
             in_flight,
             log,
+            wants_audit: flags.text("audit-policy-file").is_some(),
             grace: flags.duration("shutdown-grace-period"),
             resource_modeling: gates["CustomizedClusterResourceModeling"],
         })

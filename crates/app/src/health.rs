@@ -8,6 +8,8 @@ use futures::future::BoxFuture;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Storage;
+
 /// Something that must have been read once before requests can be served.
 pub(crate) struct Synced {
     pub(crate) name: &'static str,
@@ -25,14 +27,35 @@ pub(crate) struct HealthTimeouts {
 
 /// What the checks look at.
 pub(crate) struct Watched {
-    pub(crate) store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
     /// The key that is read, which need not be there. It lies below the prefix of all keys: the
     /// server may have no right to others.
-    pub(crate) key: String,
-    pub(crate) timeouts: HealthTimeouts,
-    pub(crate) synced: Arc<Vec<Synced>>,
+    key: String,
+    timeouts: HealthTimeouts,
+    synced: Arc<Vec<Synced>>,
     /// Cancelled when the server is to stop.
-    pub(crate) stopping: CancellationToken,
+    stopping: CancellationToken,
+}
+
+// === impl Watched ===
+
+impl Watched {
+    /// `store`, which `storage` configures; what must be `synced`; and whether the server is
+    /// `stopping`.
+    pub(crate) fn new(
+        storage: &Storage,
+        store: Arc<dyn Store>,
+        synced: Vec<Synced>,
+        stopping: &CancellationToken,
+    ) -> Self {
+        Self {
+            store,
+            key: fleetgate_storage::key(&storage.prefix, "health"),
+            timeouts: storage.health,
+            synced: Arc::new(synced),
+            stopping: stopping.clone(),
+        }
+    }
 }
 
 /// The three endpoints, with the checks that karmada-aggregated-apiserver has (contract, 2.4).

@@ -83,6 +83,9 @@ pub enum StartError {
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), StartError> {
     log::start(&config.log);
     tracing::info!("{}", crate::version::line());
+    if config.wants_audit {
+        tracing::warn!("--audit-policy-file is given, but this release writes no audit log");
+    }
     let tasks = Tasks::default();
     let served = serve(&config, &tasks, stop).await;
     // Watches and upgrades end with the tasks. Where the start failed, nothing goes on behind the
@@ -130,13 +133,7 @@ async fn serve(
     end_what_is_over(&clusters, &stacks, tasks);
 
     let synced = synced(&clusters, &authenticator);
-    let watched = Watched {
-        store,
-        key: fleetgate_storage::key(&storage.prefix, "health"),
-        timeouts: storage.health,
-        synced: Arc::new(synced),
-        stopping: stop.clone(),
-    };
+    let watched = Watched::new(storage, store, synced, &stop);
     let local = Local::new(local::Parts {
         clusters: &clusters,
         checks: checks(&watched),

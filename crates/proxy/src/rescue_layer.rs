@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    fmt,
+    fmt::{self, Write as _},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -34,8 +34,18 @@ pub struct Rescue<F, S> {
     inner: S,
 }
 
-/// An error with all its causes, whatever the log is written as.
+/// The most that the log has of one error, in bytes. Callers choose paths and names, and could fill
+/// it with long ones.
+const LONGEST: usize = 1 << 10;
+
+/// An error with all its causes, whatever the log is written as, up to [`LONGEST`].
 struct Chain<'e>(&'e (dyn std::error::Error + 'static));
+
+/// Takes what there is room for and leaves the rest out.
+struct Short<'f, 'b> {
+    inner: &'f mut fmt::Formatter<'b>,
+    left: usize,
+}
 
 // === impl RescueLayer ===
 
@@ -127,11 +137,55 @@ fn log(error: &Error, refusal: &Refusal, id: &HeaderValue) {
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut short = Short {
+            inner: f,
+            left: LONGEST,
+        };
+        write!(short, "{}", self.0)?;
         let causes = std::iter::successors(self.0.source(), |cause| cause.source());
         for cause in causes {
-            write!(f, ": {cause}")?;
+            write!(short, ": {cause}")?;
         }
-        Ok(())
+        match short.left {
+            0 => f.write_str("…"),
+            _ => Ok(()),
+        }
+    }
+}
+
+// === impl Short ===
+
+impl fmt::Write for Short<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = text.floor_char_boundary(self.left);
+        self.left = match fits < text.len() {
+            true => 0,
+            false => self.left - fits,
+        };
+        self.inner.write_str(&text[..fits])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{Chain, LONGEST};
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        assert_eq!(Chain(&io::Error::other(text)).to_string(), want);
+    }
+
+    #[test]
+    fn what_is_told_of_an_error_has_an_end() {
+        check("refused", "refused");
+        let fits = "a".repeat(LONGEST - 1);
+        check(&fits, &fits);
+        check(
+            &"a".repeat(LONGEST + 1),
+            &format!("{}…", "a".repeat(LONGEST)),
+        );
+        check(&format!("{fits}ßa"), &format!("{fits}…"));
     }
 }
