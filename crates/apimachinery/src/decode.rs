@@ -23,6 +23,8 @@ pub use self::unknown::unknown_fields;
 
 /// Most bytes of a body that a message shows.
 const SUMMARY_MAX: usize = 30;
+/// Most faults that are told of one body.
+const MAX_FAULTS: usize = 100;
 /// What the text of YAML that is not as it should be begins with.
 const YAML_FAULTS: &str = "yaml: unmarshal errors:\n";
 

@@ -1,10 +1,17 @@
 //! Errors of fields: where, what was found, and why it is refused, in Kubernetes' words.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::Serialize;
 
 use crate::{go, json, status::StatusCause};
+
+/// Most errors that are looked for, and told, of one object.
+pub(crate) const MAX_ERRORS: usize = 1000;
+/// Most bytes of the text of several errors together.
+const MAX_TEXT: usize = 64 << 10;
+/// Most bytes of several causes together.
+const MAX_CAUSES: usize = 1 << 20;
 
 /// The path of a field: `spec.taints[0].effect`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,18 +46,44 @@ pub struct FieldError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadValue(String);
 
-/// The text of several errors together, as Go's `ErrorList.ToAggregate` prints it.
+/// The text of several errors together, as Go's `ErrorList.ToAggregate` prints it. Beyond what a
+/// client can read of it, it only says that there is more.
 pub fn aggregate(errors: &[FieldError]) -> String {
-    let mut texts: Vec<String> = Vec::with_capacity(errors.len());
+    let (mut texts, mut seen, mut size) = (Vec::new(), HashSet::new(), 0);
     for text in errors.iter().map(ToString::to_string) {
-        if !texts.contains(&text) {
-            texts.push(text);
+        if seen.contains(&text) {
+            continue;
         }
+        size += text.len();
+        if size > MAX_TEXT && !texts.is_empty() {
+            texts.push("and more".to_owned());
+            break;
+        }
+        seen.insert(text.clone());
+        texts.push(text);
     }
     match texts.as_slice() {
         [one] => one.clone(),
         many => format!("[{}]", many.join(", ")),
     }
+}
+
+/// The causes of a Status: as many of the first as a client can read.
+pub(crate) fn causes(errors: &[FieldError]) -> Vec<StatusCause> {
+    let (mut causes, mut size) = (Vec::new(), 0);
+    for cause in errors.iter().take(MAX_ERRORS).map(FieldError::cause) {
+        size += cause.field.len() + cause.message.len();
+        if size > MAX_CAUSES && !causes.is_empty() {
+            break;
+        }
+        causes.push(cause);
+    }
+    causes
+}
+
+/// Whether there are so many errors that no more need be looked for.
+pub(crate) fn is_enough(errors: &[FieldError]) -> bool {
+    errors.len() >= MAX_ERRORS
 }
 
 // === impl Path ===
@@ -264,6 +297,11 @@ impl BadValue {
         Self(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Bytes of the printed value.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A value that is printed as `text`.
     pub const fn printed(text: String) -> Self {
         Self(text)
@@ -290,7 +328,7 @@ impl From<i64> for BadValue {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadValue, FieldError, Path, aggregate};
+    use super::{BadValue, FieldError, MAX_CAUSES, MAX_ERRORS, MAX_TEXT, Path, aggregate, causes};
 
     #[track_caller]
     fn check(error: &FieldError, want: &str) {
@@ -337,5 +375,33 @@ mod tests {
             aggregate(&[a.clone(), b, a]),
             "[a: Required value, b[k]: Forbidden: no]"
         );
+    }
+
+    fn many(count: usize, detail: &str) -> Vec<FieldError> {
+        let error = |index| FieldError::forbidden(&Path::new("a").index(index), detail);
+        (0..count).map(error).collect()
+    }
+
+    #[test]
+    fn of_very_many_errors_the_first_are_told() {
+        let text = aggregate(&many(100_000, "no"));
+        assert!(text.len() < MAX_TEXT * 2, "{}", text.len());
+        assert!(text.starts_with("[a[0]: Forbidden: no, a[1]: Forbidden: no, "));
+        assert!(text.ends_with("Forbidden: no, and more]"));
+        assert_eq!(causes(&many(100_000, "no")).len(), MAX_ERRORS);
+    }
+
+    #[test]
+    fn of_very_long_errors_the_first_is_told_whole() {
+        let long = "x".repeat(MAX_CAUSES);
+        let text = aggregate(&many(3, &long));
+        assert_eq!(text, format!("[a[0]: Forbidden: {long}, and more]"));
+        assert_eq!(
+            aggregate(&many(1, &long)),
+            format!("a[0]: Forbidden: {long}")
+        );
+        let told = causes(&many(3, &long));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].message, format!("Forbidden: {long}"));
     }
 }

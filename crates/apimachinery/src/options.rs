@@ -21,13 +21,16 @@ const META_GROUP: &str = "meta.k8s.io";
 /// Most bytes of the name of a field manager.
 const FIELD_MANAGER_MAX: usize = 128;
 
-/// What is wrong with `manager` as the name of a field manager.
+/// What is wrong with `manager` as the name of a field manager. Of one that is too long anyway only
+/// the first bad character is told: each is told with the whole name.
 pub(crate) fn validate_field_manager(manager: &str, path: &Path) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if manager.len() > FIELD_MANAGER_MAX {
         errors.push(FieldError::too_long(path, FIELD_MANAGER_MAX));
     }
-    for (at, c) in manager.char_indices().filter(|&(_, c)| !go::is_print(c)) {
+    let most = if errors.is_empty() { usize::MAX } else { 1 };
+    let bad = manager.char_indices().filter(|&(_, c)| !go::is_print(c));
+    for (at, c) in bad.take(most) {
         let detail = format!(
             "invalid character U+{:04X} (at position {at})",
             u32::from(c)

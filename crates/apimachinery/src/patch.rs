@@ -217,7 +217,7 @@ impl Change {
                 return String::from_utf8_lossy(&to_vec(items).unwrap_or_default()).into_owned();
             }
             Self::Json(operations) => Touched::by_operations(operations),
-            Self::Merge(patch) => Touched::by_merge(patch),
+            Self::Merge(patch) => Touched::Merge(patch),
             Self::Strategic(patch) => return go::print(&Value::Object(patch.clone())),
         };
         shown(patched, &to_vec(current).unwrap_or_default(), &touched)

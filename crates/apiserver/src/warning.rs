@@ -1,5 +1,7 @@
 //! `Warning` headers (RFC 9111, code 299), as Kubernetes writes and limits them.
 
+use std::collections::HashSet;
+
 use http::{HeaderMap, HeaderValue, header::WARNING};
 
 /// Most characters of all warnings of one answer; beyond, each is cut.
@@ -9,13 +11,12 @@ const MAX_ONE: usize = 256;
 
 /// Adds `texts`, each once, to `headers`. A text with control characters is left out.
 pub(crate) fn add(headers: &mut HeaderMap, texts: &[String]) {
-    let distinct = texts
+    let mut seen = HashSet::with_capacity(texts.len());
+    let fit: Vec<&str> = texts
         .iter()
-        .enumerate()
-        .filter(|(index, text)| !text.is_empty() && !texts[..*index].contains(text))
-        .map(|(_, text)| text.as_str());
-    let fit: Vec<&str> = distinct
-        .filter(|text| !text.contains(char::is_control))
+        .map(String::as_str)
+        .filter(|text| !text.is_empty() && !text.contains(char::is_control))
+        .filter(|text| seen.insert(*text))
         .collect();
     let mut total = 0;
     let beyond = fit.iter().position(|text| {

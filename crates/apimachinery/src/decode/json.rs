@@ -10,13 +10,13 @@ use serde::{
 use serde_json::{Map, Number, Value, error::Category, value::RawValue};
 
 use super::{
-    Parsed, SyntaxError,
+    MAX_FAULTS, Parsed, SyntaxError,
     misfit::{self, Misfits},
 };
 use crate::{definition::Type, go};
 
-/// Most faults that are told of one body.
-const MAX_FAULTS: usize = 100;
+/// Bytes of paths of faults of one body after which no more faults are looked at.
+const MAX_PATHS: usize = 1 << 20;
 
 /// Reads `body`, which is one JSON value of type `ty`.
 pub(super) fn parse(body: &[u8], ty: Type) -> Result<Parsed, SyntaxError> {
@@ -45,6 +45,8 @@ struct Place {
     /// The path, as Go writes it: `spec.taints[0].key`.
     path: String,
     faults: Vec<String>,
+    /// Bytes of the paths of all faults, whether they were told before or not.
+    paths: usize,
     misfits: Misfits,
 }
 
@@ -118,10 +120,14 @@ fn in_literal(before: &[u8]) -> String {
 // === impl Place ===
 
 impl Place {
-    /// Notes `fault`, once, of the field where the reader stands.
+    /// Notes `fault`, once, of the field where the reader stands, if there are not too many.
     fn note(&mut self, fault: &str) {
+        if self.faults.len() >= MAX_FAULTS || self.paths > MAX_PATHS {
+            return;
+        }
+        self.paths += self.path.len();
         let text = format!("{fault} field {}", go::quote(&self.path));
-        if self.faults.len() < MAX_FAULTS && !self.faults.contains(&text) {
+        if !self.faults.contains(&text) {
             self.faults.push(text);
         }
     }
@@ -258,5 +264,24 @@ impl<'de> Visitor<'de> for Reading<'_> {
             self.place.path.truncate(end);
         }
         Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_PATHS, Place};
+
+    #[test]
+    fn a_long_path_is_told_once_and_looked_at_a_few_times() {
+        let path = "k".repeat(100 << 10);
+        let mut place = Place {
+            path: path.clone(),
+            ..Place::default()
+        };
+        for _ in 0..1000 {
+            place.note("duplicate");
+        }
+        assert_eq!(place.faults, [format!("duplicate field \"{path}\"")]);
+        assert!(place.paths <= MAX_PATHS + path.len(), "{}", place.paths);
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Decoded, Expected, decode, decode_value, json};
+use super::{Decoded, Expected, decode, decode_json, decode_value, decode_yaml, json};
 use crate::{
     definition::{Definition, Field, List, OBJECT_META, TIME, Type},
     negotiation::Input,
@@ -162,6 +162,43 @@ fn a_hundred_faults_are_told() {
     let warned = read(&format!("{{{}}}", fields.join(",")), FieldValidation::Warn).unwrap();
     assert_eq!(warned.warnings.len(), 100);
     assert_eq!(warned.warnings.last().unwrap(), "unknown field \"u99\"");
+}
+
+/// Bytes of what is told of `body`, whose fields are all known.
+fn told(body: &str) -> usize {
+    let (_, faults) = decode_json(body.as_bytes(), Type::Any).unwrap();
+    assert!(!faults.is_empty());
+    faults.iter().map(String::len).sum()
+}
+
+#[test]
+fn what_is_told_of_long_paths_is_bounded() {
+    let pairs = |count: u32| -> Vec<_> {
+        let pair = |index| format!("\"{index}\":1,\"{index}\":1");
+        (0..count).map(pair).collect()
+    };
+    let body = |key: usize| format!("{{\"{}\":{{{}}}}}", "k".repeat(key), pairs(100).join(","));
+    assert!(told(&body(1 << 20)) < 2 << 20);
+    assert!(told(&body(100 << 10)) < 2 << 20);
+    // Told in full where they are not long.
+    assert!(told(&body(1000)) > 100 * 1000);
+}
+
+#[test]
+fn a_hundred_keys_of_yaml_that_are_there_twice_are_told() {
+    let pairs: String = (0..150)
+        .map(|index| format!("{{a: {index}, a: 1}},"))
+        .collect();
+    let keys: String = (0..300)
+        .map(|index| format!("b{}: 1, ", index / 2))
+        .collect();
+    for body in [
+        format!("[{pairs}]"),
+        format!("{{{keys}}}"),
+        format!("{{c: [{pairs}], {keys}}}"),
+    ] {
+        assert_eq!(decode_yaml(body.as_bytes()).unwrap().1.len(), 100);
+    }
 }
 
 #[test]

@@ -4,10 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::MAX_FAULTS;
 use crate::{definition::Type, go};
-
-/// Most faults that are told of one body.
-const MAX_FAULTS: usize = 100;
 
 /// `unknown field "spec.x"` for each field of `value` that `ty` does not have.
 pub fn unknown_fields(value: &Value, ty: Type) -> Vec<String> {

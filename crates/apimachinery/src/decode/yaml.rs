@@ -10,7 +10,7 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options, Spanned};
 
-use super::SyntaxError;
+use super::{MAX_FAULTS, SyntaxError};
 use crate::go;
 
 /// Reads `body`, of which the first document counts, and of keys that are there twice the last;
@@ -71,6 +71,14 @@ impl<'de> Deserialize<'de> for Read {
 
 // === impl Reading ===
 
+impl Reading<'_> {
+    /// Notes of `duplicates` as many as are told.
+    fn note(&mut self, duplicates: impl IntoIterator<Item = String>) {
+        let left = MAX_FAULTS.saturating_sub(self.duplicates.len());
+        self.duplicates.extend(duplicates.into_iter().take(left));
+    }
+}
+
 impl<'de> Visitor<'de> for Reading<'_> {
     type Value = Value;
 
@@ -119,23 +127,23 @@ impl<'de> Visitor<'de> for Reading<'_> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element::<Read>()? {
-            self.duplicates.extend(item.duplicates);
+            self.note(item.duplicates);
             list.push(item.value);
         }
         Ok(Value::Array(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         let mut seen = BTreeSet::new();
         while let Some(key) = fields.next_key::<Value>()? {
             let value = fields.next_value::<Spanned<Read>>()?;
             let line = value.defined.line();
             let Read { value, duplicates } = value.value;
-            self.duplicates.extend(duplicates);
+            self.note(duplicates);
             let (name, shown) = match &key {
                 Value::String(text) => (text.clone(), go::quote(text)),
                 Value::Bool(_) | Value::Number(_) => (key.to_string(), key.to_string()),
@@ -147,8 +155,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
             };
             if !seen.insert(shown.clone()) {
                 // Where the value begins, which may be below its key.
-                self.duplicates
-                    .push(format!("line {line}: key {shown} already set in map"));
+                self.note([format!("line {line}: key {shown} already set in map")]);
             }
             map.insert(name, value);
         }

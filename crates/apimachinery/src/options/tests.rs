@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{
     CreateOptions, DeleteOptions, DryRun, FieldValidation, GetOptions, ListOptions, PatchOptions,
-    Propagation, ResourceVersion, ResourceVersionMatch,
+    Propagation, ResourceVersion, ResourceVersionMatch, validate_field_manager,
 };
-use crate::{query::Query, selector::FieldSelector, status::Status};
+use crate::{field::Path, query::Query, selector::FieldSelector, status::Status};
 
 /// The status of what is refused: code and message.
 #[track_caller]
@@ -308,4 +308,19 @@ fn a_list_of_one_name_selects_no_other() {
     let message = "fieldSelector metadata.name doesn't match requested name";
     check_refused(of("metadata.name=b"), 400, message);
     check_refused(of("metadata.namespace=a"), 400, message);
+}
+
+#[test]
+fn every_bad_character_of_a_manager_is_told_and_of_one_too_long_the_first() {
+    let told = |length: usize| -> Vec<String> {
+        let errors = validate_field_manager(&"\u{7f}".repeat(length), &Path::new("m"));
+        errors.iter().map(ToString::to_string).collect()
+    };
+    let whole = told(128);
+    assert_eq!(whole.len(), 128);
+    assert!(whole[127].ends_with(": invalid character U+007F (at position 127)"));
+    let cut = told(2000);
+    assert_eq!(cut[0], "m: Too long: may not be more than 128 bytes");
+    assert!(cut[1].ends_with(": invalid character U+007F (at position 0)"));
+    assert_eq!(cut.len(), 2);
 }

@@ -5,6 +5,8 @@
 //! The work that a patch makes is bounded: an operation that moves much and a patch of many
 //! operations would otherwise keep a server busy for minutes.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::json;
@@ -161,7 +163,10 @@ impl Patching {
 
     /// Where `path` leads. All but its last part must be there.
     fn place(&mut self, path: &str) -> Result<Place<'_>, Unfit> {
-        let mut parts = path.split('/').skip(1).map(unescape);
+        let mut parts = path
+            .split('/')
+            .skip(1)
+            .map(|part| unescape(part).into_owned());
         let mut last = parts.next().ok_or(Unfit)?;
         let mut value = &mut self.value;
         for next in parts {
@@ -230,8 +235,13 @@ fn position(text: &str, len: usize) -> Result<usize, Unfit> {
     usize::try_from(index).map_err(|_| Unfit)
 }
 
-fn unescape(part: &str) -> String {
-    part.replace("~1", "/").replace("~0", "~")
+/// The name that `part` of a pointer stands for.
+pub(super) fn unescape(part: &str) -> Cow<'_, str> {
+    if part.contains('~') {
+        part.replace("~1", "/").replace("~0", "~").into()
+    } else {
+        part.into()
+    }
 }
 
 /// Levels of objects and lists in `value`; `seen` counts the values.

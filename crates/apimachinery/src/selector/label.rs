@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use fleetgate_model::{SelectorOperator, SelectorRequirement};
 
-use crate::field::{BadValue, FieldError, Path, aggregate};
+use crate::field::{BadValue, FieldError, Path, aggregate, is_enough};
 use crate::validation::{label_value, qualified_name};
 
 /// A conjunction of requirements on labels.
@@ -106,6 +106,9 @@ impl Requirement {
             }
         }
         for (index, value) in values.iter().enumerate() {
+            if is_enough(&errors) {
+                break;
+            }
             let wrong = label_value(value);
             if !wrong.is_empty() {
                 let path = path.index(index).key(key);
@@ -259,6 +262,15 @@ mod tests {
             "a>b",
             "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt'",
         );
+    }
+
+    #[test]
+    fn of_very_many_bad_values_the_first_are_told() {
+        let values: Vec<_> = (0..13_000).map(|index| format!("-{index}")).collect();
+        let selector = format!("{} in ({})", "k".repeat(63), values.join(","));
+        let error = LabelSelector::parse(&selector).unwrap_err().to_string();
+        assert!(error.len() < 2 * selector.len(), "{}", error.len());
+        assert!(error.ends_with(", and more]"));
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use fleetgate_model::{Attributes, Refusal};
 
 use super::{Outcome, Status, StatusCause, StatusDetails};
 use crate::{
-    field::{FieldError, aggregate},
+    field::{FieldError, aggregate, causes},
     go,
     schema::{GroupKind, GroupResource},
 };
@@ -115,7 +115,7 @@ impl Status {
             name: name.to_owned(),
             group: kind.group.to_owned(),
             kind: kind.kind.to_owned(),
-            causes: errors.iter().map(FieldError::cause).collect(),
+            causes: causes(errors),
             ..StatusDetails::default()
         })
     }

@@ -1,10 +1,10 @@
 //! `ValidateObjectMeta` and `ValidateObjectMetaUpdate`, for resources without a namespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{label_value, qualified_name};
 use crate::{
-    field::{BadValue, FieldError, Path},
+    field::{BadValue, FieldError, Path, is_enough},
     go,
     meta::{ManagedFieldsEntry, ObjectMeta, OwnerReference, Time},
     options::validate_field_manager,
@@ -13,6 +13,8 @@ use crate::{
 /// Most bytes of all annotations of an object together.
 const ANNOTATIONS_MAX: usize = 256 << 10;
 const SUBRESOURCE_MAX: usize = 256;
+/// Most bytes of owners that are shown with errors of all of them, if there are several.
+const OWNERS_SHOWN_MAX: usize = 64 << 10;
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
 const IMMUTABLE: &str = "field is immutable";
@@ -132,6 +134,9 @@ fn check_generation(generation: i64, path: &Path, errors: &mut Vec<FieldError>) 
 fn check_common(meta: &ObjectMeta, path: &Path, errors: &mut Vec<FieldError>) {
     let labels = path.child("labels");
     for (key, value) in &meta.labels {
+        if is_enough(errors) {
+            break;
+        }
         errors.extend(
             qualified_name(key)
                 .iter()
@@ -157,6 +162,9 @@ fn check_annotations(
     errors: &mut Vec<FieldError>,
 ) {
     for key in annotations.keys() {
+        if is_enough(errors) {
+            break;
+        }
         let wrong = qualified_name(&key.to_lowercase());
         errors.extend(
             wrong
@@ -175,7 +183,12 @@ fn check_annotations(
 
 fn check_owners(owners: &[OwnerReference], path: &Path, errors: &mut Vec<FieldError>) {
     let mut controller: Option<&OwnerReference> = None;
+    let all = BadValue::json(owners);
+    let mut shown = 0;
     for owner in owners {
+        if is_enough(errors) {
+            return;
+        }
         check_owner(owner, path, errors);
         if owner.controller != Some(true) {
             continue;
@@ -184,12 +197,16 @@ fn check_owners(owners: &[OwnerReference], path: &Path, errors: &mut Vec<FieldEr
             controller = Some(owner);
             continue;
         };
+        shown += all.len();
+        if shown > OWNERS_SHOWN_MAX && shown > all.len() {
+            continue;
+        }
         let detail = format!(
             "Only one reference can have Controller set to true. Found \"true\" in references for \
              {}/{} and {}/{}",
             first.kind, first.name, owner.kind, owner.name
         );
-        errors.push(FieldError::invalid(path, BadValue::json(owners), detail));
+        errors.push(FieldError::invalid(path, all.clone(), detail));
     }
 }
 
@@ -227,6 +244,9 @@ fn check_owner(owner: &OwnerReference, path: &Path, errors: &mut Vec<FieldError>
 
 fn check_finalizers(finalizers: &[String], path: &Path, errors: &mut Vec<FieldError>) {
     for name in finalizers {
+        if is_enough(errors) {
+            break;
+        }
         errors.extend(
             qualified_name(name)
                 .iter()
@@ -250,10 +270,8 @@ fn check_no_new_finalizers(
     path: &Path,
     errors: &mut Vec<FieldError>,
 ) {
-    let added = new
-        .finalizers
-        .iter()
-        .filter(|name| !old.finalizers.contains(name));
+    let kept: HashSet<_> = old.finalizers.iter().collect();
+    let added = new.finalizers.iter().filter(|name| !kept.contains(name));
     let mut added: Vec<_> = added.map(|name| go::quote(name)).collect();
     added.sort();
     added.dedup();
@@ -269,6 +287,9 @@ fn check_no_new_finalizers(
 
 fn check_managed_fields(entries: &[ManagedFieldsEntry], path: &Path, errors: &mut Vec<FieldError>) {
     for (index, entry) in entries.iter().enumerate() {
+        if is_enough(errors) {
+            return;
+        }
         let path = path.index(index);
         match entry.operation.as_str() {
             "Apply" | "Update" => {}

@@ -1,6 +1,8 @@
 //! The part of metadata that is the server's: filled on creation, kept on update.
 
-use fleetgate_apimachinery::meta::{ObjectMeta, OwnerReference, Time};
+use std::collections::HashSet;
+
+use fleetgate_apimachinery::meta::{ObjectMeta, Time};
 use uuid::Uuid;
 
 /// Makes `metadata` that of an object that is being created now.
@@ -33,11 +35,36 @@ pub(super) fn keep(metadata: &mut ObjectMeta, old: &ObjectMeta) {
 
 /// Drops owners that are named before.
 pub(super) fn dedup_owners(metadata: &mut ObjectMeta) {
-    let mut kept: Vec<OwnerReference> = Vec::with_capacity(metadata.owner_references.len());
-    for owner in metadata.owner_references.drain(..) {
-        if !kept.contains(&owner) {
-            kept.push(owner);
-        }
+    let mut seen = HashSet::with_capacity(metadata.owner_references.len());
+    let owners = metadata.owner_references.iter();
+    let first: Vec<bool> = owners.map(|owner| seen.insert(owner)).collect();
+    let mut first = first.into_iter();
+    metadata
+        .owner_references
+        .retain(|_| first.next().unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use fleetgate_apimachinery::meta::{ObjectMeta, OwnerReference};
+
+    use super::dedup_owners;
+
+    #[test]
+    fn owners_are_kept_in_order_where_they_are_named_first() {
+        let owner = |(name, controller): &(&str, Option<bool>)| OwnerReference {
+            name: (*name).to_owned(),
+            controller: *controller,
+            ..OwnerReference::default()
+        };
+        let named = [("b", None), ("a", None), ("b", None), ("a", Some(true))];
+        let mut metadata = ObjectMeta {
+            owner_references: named.iter().map(owner).collect(),
+            ..ObjectMeta::default()
+        };
+        dedup_owners(&mut metadata);
+        let want = [("b", None), ("a", None), ("a", Some(true))];
+        let want: Vec<_> = want.iter().map(owner).collect();
+        assert_eq!(metadata.owner_references, want);
     }
-    metadata.owner_references = kept;
 }

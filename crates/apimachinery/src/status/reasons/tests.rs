@@ -156,3 +156,16 @@ fn a_refusal_is_told_as_a_status() {
             "details": {"name": "n", "group": "g", "kind": "r", "retryAfterSeconds": 2}}),
     );
 }
+
+#[test]
+fn a_status_tells_no_more_than_can_be_read() {
+    let kind = GroupKind {
+        group: "g",
+        kind: "K",
+    };
+    let error = |index| FieldError::required(&Path::new("a").index(index), "");
+    let errors: Vec<_> = (0..50_000).map(error).collect();
+    let status = Status::invalid(kind, "x", &errors);
+    assert!(status.message.len() < 128 << 10, "{}", status.message.len());
+    assert_eq!(status.details.unwrap().causes.len(), 1000);
+}

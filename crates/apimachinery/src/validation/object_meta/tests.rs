@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{validate_object_meta, validate_object_meta_update};
-use crate::{field::FieldError, meta::ObjectMeta, validation::dns_label};
+use crate::{
+    field::{FieldError, MAX_ERRORS},
+    meta::ObjectMeta,
+    validation::dns_label,
+};
 
 fn meta(value: Value) -> ObjectMeta {
     serde_json::from_value(value).unwrap()
@@ -141,4 +145,52 @@ fn what_an_update_must_not_change() {
            deleted, found new finalizers []string{\"b\", \"c\"}",
         ],
     );
+}
+
+/// Bytes of all errors of `count` owners that each say they control the object.
+fn told_of_controllers(count: usize, name: &str) -> (usize, usize) {
+    let owner = json!({"apiVersion": "v1", "kind": "K", "name": name, "uid": "u",
+        "controller": true});
+    let value = json!({"name": "a", "ownerReferences": vec![owner; count]});
+    let told = texts(&validate_object_meta(&meta(value), dns_label));
+    (told.len(), told.iter().map(String::len).sum())
+}
+
+#[test]
+fn all_owners_are_shown_with_each_controller_of_a_few() {
+    assert_eq!(told_of_controllers(4, "x").0, 3);
+    // However long they are, once.
+    let (count, bytes) = told_of_controllers(3, &"x".repeat(100_000));
+    assert_eq!(count, 1);
+    assert!(bytes < 600_000, "{bytes}");
+    let (count, bytes) = told_of_controllers(2000, "x");
+    assert_eq!(count, 1);
+    assert!(bytes < 200_000, "{bytes}");
+}
+
+#[test]
+fn no_more_errors_are_looked_for_than_are_told() {
+    let check = |field: &str, value: Value| {
+        let value = json!({"name": "a", field: value});
+        let errors = validate_object_meta(&meta(value), dns_label);
+        let is_bounded = (MAX_ERRORS..MAX_ERRORS + 150).contains(&errors.len());
+        assert!(is_bounded, "{field}: {}", errors.len());
+    };
+    let keys = || (0..2000).map(|index| (format!("-{index}"), json!("")));
+    check("labels", keys().collect());
+    check("annotations", keys().collect());
+    check("finalizers", keys().map(|(key, _)| key).collect());
+    check("ownerReferences", json!(vec![json!({}); 2000]));
+    let manager = json!({"operation": "Update", "manager": "\u{7f}".repeat(128)});
+    check("managedFields", json!(vec![manager; 2000]));
+}
+
+#[test]
+fn a_finalizer_that_was_there_is_not_new() {
+    let many: Vec<_> = (0..2000).map(|index| format!("a/{index}")).collect();
+    let deleted = |finalizers: &[String]| {
+        json!({"name": "a", "resourceVersion": "5", "finalizers": finalizers,
+            "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    };
+    check_update(deleted(&many[1000..]), deleted(&many), &[]);
 }
