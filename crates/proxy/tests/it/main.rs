@@ -10,6 +10,7 @@ mod grace;
 mod headers;
 mod impersonation;
 mod in_flight;
+mod layers;
 mod limits;
 mod paths;
 mod refusals;
