@@ -72,8 +72,8 @@ pub(crate) fn checks(watched: &Watched) -> Vec<Checks> {
         Check::new(name, move || answers(&store, &key, limit))
     };
     let live = || {
-        let mut checks = vec![Check::always("ping"), Check::always("log")];
-        checks.push(etcd("etcd", timeouts.live));
+        let etcd = etcd("etcd", timeouts.live);
+        let mut checks = vec![Check::always("ping"), Check::always("log"), etcd];
         let hooks = [
             "poststarthook/generic-apiserver-start-informers",
             "poststarthook/max-in-flight-filter",

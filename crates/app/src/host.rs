@@ -1,4 +1,5 @@
-//! The way to the host control plane: one HTTP/2 connection for all that is asked of it.
+//! The way to the host control plane: one HTTP/2 connection for all that is asked of it, and others
+//! for watches of secrets.
 
 use std::path::Path;
 

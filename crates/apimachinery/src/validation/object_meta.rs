@@ -1,6 +1,9 @@
 //! `ValidateObjectMeta` and `ValidateObjectMetaUpdate`, for resources without a namespace.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    cell::LazyCell,
+    collections::{BTreeMap, HashSet},
+};
 
 use super::{label_value, qualified_name};
 use crate::{
@@ -183,7 +186,7 @@ fn check_annotations(
 
 fn check_owners(owners: &[OwnerReference], path: &Path, errors: &mut Vec<FieldError>) {
     let mut controller: Option<&OwnerReference> = None;
-    let all = BadValue::json(owners);
+    let all = LazyCell::new(|| BadValue::json(owners));
     let mut shown = 0;
     for owner in owners {
         if is_enough(errors) {
@@ -206,7 +209,7 @@ fn check_owners(owners: &[OwnerReference], path: &Path, errors: &mut Vec<FieldEr
              {}/{} and {}/{}",
             first.kind, first.name, owner.kind, owner.name
         );
-        errors.push(FieldError::invalid(path, all.clone(), detail));
+        errors.push(FieldError::invalid(path, BadValue::clone(&all), detail));
     }
 }
 
