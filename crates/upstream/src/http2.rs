@@ -16,7 +16,7 @@ use fleetgate_model::{Hop, UpstreamError};
 use fleetgate_stack::{Body, Tasks};
 use futures::{
     TryFutureExt,
-    future::{BoxFuture, FutureExt, Shared},
+    future::{BoxFuture, FutureExt, Shared, ready},
 };
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -155,9 +155,7 @@ impl Pool {
     fn reserve(&self) -> Option<Taken> {
         let connections = self.inner.connections.load();
         loop {
-            let open = connections.iter().filter(|c| c.has_room());
-            let least = open.min_by_key(|c| c.streams.now.load(Ordering::Relaxed))?;
-            if let Some(taken) = least.reserve() {
+            if let Some(taken) = least_loaded(&connections)?.reserve() {
                 return Some(taken);
             }
         }
@@ -168,6 +166,11 @@ impl Pool {
         let mut connecting = self.inner.connecting.lock();
         if let Some(attempt) = &*connecting {
             return attempt.clone();
+        }
+        // Made since the caller looked.
+        if let Some(connection) = least_loaded(&self.inner.connections.load()) {
+            let opened = Opened::Http2(connection.clone());
+            return ready(Ok(opened)).boxed().shared();
         }
         let pool = self.clone();
         let attempt = async move {
@@ -335,6 +338,12 @@ impl Drop for Stream {
     }
 }
 
+/// Of `connections` that have room, the one with the fewest streams.
+fn least_loaded(connections: &[Connection]) -> Option<&Connection> {
+    let open = connections.iter().filter(|c| c.has_room());
+    open.min_by_key(|c| c.streams.now.load(Ordering::Relaxed))
+}
+
 /// The failure of an attempt that several waited for.
 fn shared(error: Arc<UpstreamError>) -> UpstreamError {
     match &*error {
@@ -363,9 +372,41 @@ fn shared(error: Arc<UpstreamError>) -> UpstreamError {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
+    use std::sync::{Arc, atomic::Ordering};
+
+    use fleetgate_model::{ClusterName, Credentials, Member, Target};
+    use fleetgate_stack::Tasks;
+    use fleetgate_testkit::{
+        FakeMember,
+        certs::{self, Ca},
+    };
+    use http::HeaderValue;
+    use prometheus_client::registry::Registry;
 
     use super::Streams;
+    use crate::{Config, Metrics, NewUpstream};
+
+    #[tokio::test]
+    async fn who_saw_no_room_just_before_there_was_some_makes_no_connection() {
+        let ca = Ca::new("members");
+        let leaf = ca.sign(&certs::server(&["127.0.0.1"]));
+        let member = FakeMember::tls(&leaf).echo().await;
+        let name = ClusterName::parse("m").expect("a name");
+        let target = Target {
+            member: Arc::new(Member::new(name, member.url())),
+            credentials: Arc::new(Credentials {
+                authorization: HeaderValue::from_static("bearer token"),
+                ca_bundle: Some(Arc::from(ca.pem().as_bytes())),
+            }),
+        };
+        let metrics = Metrics::register(&mut Registry::default());
+        let upstream = NewUpstream::new(Config::default(), metrics, Tasks::default());
+        let pools = upstream.pools(&target).ok().expect("a usable target");
+        for _ in 0..2 {
+            assert!(pools.lasting.attempt().await.is_ok());
+        }
+        assert_eq!(member.counts().handshakes, 1);
+    }
 
     #[test]
     fn a_connection_rests_from_one_look_to_the_next() {

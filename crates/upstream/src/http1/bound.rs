@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// So many there may be without load.
 const LEAST: usize = 4;
-/// So many at most: with those of HTTP/2, which most members need one of, fewer than ten.
-const MOST: usize = 7;
+/// So many at most: with those of HTTP/2, one for short requests and one for what lasts, eight.
+const MOST: usize = 6;
 /// Requests that found no connection free, for one connection more.
 const EARNED_BY: usize = 256;
 

@@ -90,6 +90,20 @@ async fn a_burst_without_a_connection_is_no_storm_of_handshakes() {
 }
 
 #[tokio::test]
+async fn a_hundred_clients_who_ask_at_once_again_and_again_make_do_with_eight_connections() {
+    let pki = Pki::new();
+    let member = FakeMember::tls(&pki.leaf).echo().await;
+    let mut setup = Setup::to(&member.url(), Some(&pki.ca));
+    setup.config.prewarm = true;
+    let setup = setup.build();
+    for _ in 0..20 {
+        join_all((0..100).map(|_| setup.get_text("/version", Class::Short))).await;
+    }
+    assert_eq!(setup.metric(OPEN), 8);
+    assert_eq!(member.counts().handshakes, 8);
+}
+
+#[tokio::test]
 async fn a_connection_that_closed_at_rest_fails_nothing() {
     let pki = Pki::new();
     let member = FakeMember::tls(&pki.leaf).echo().await;
