@@ -73,13 +73,15 @@ impl Busy {
         }
     }
 
-    /// Sends `request`, and returns when it is being served.
+    /// Sends `request`, and returns when it is being served, or was already.
     async fn send(&mut self, request: Request<Body>) -> tokio::task::JoinHandle<Response<Body>> {
         let answer = self.world.stack.clone().oneshot(request);
         let mut answer = self
             .tasks
             .spawn(answer.map(|answer| answer.expect("never fails")));
         tokio::select! {
+            // First, for who is answered at once came too.
+            biased;
             came = self.came.recv() => came.expect("the server lives"),
             refused = &mut answer => panic!("{refused:?}"),
         }
