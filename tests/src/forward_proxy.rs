@@ -2,7 +2,8 @@
 //!
 //! Each runs in a mount namespace of its own, where `/etc/hosts` leads [`INSIDE`] to this machine: a
 //! name that nobody else can look up, as the name of a member in another network. There dante finds
-//! its user too, which it takes from the system's.
+//! its user too, which it takes from the system's. And `/dev/shm` is its own: squid makes segments
+//! there under names that are the same in each squid of a machine, and ends where another was faster.
 
 use std::{
     ffi::OsStr,
@@ -153,6 +154,7 @@ impl ForwardProxy {
         fs::write(file("shadow"), shadow).unwrap();
         let script = "cd \"$1\" && shift
             for file in hosts passwd shadow; do mount --bind $file /etc/$file || exit; done
+            mount -t tmpfs tmpfs /dev/shm || exit
             cd / && exec \"$@\"";
         let mut command = Command::new("unshare");
         command
