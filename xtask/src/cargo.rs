@@ -76,6 +76,40 @@ pub(crate) fn build(package: &str, profile: Profile) -> Result<PathBuf> {
     found.with_context(|| format!("`cargo build -p {package}` made no binary of that name"))
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let args = ["metadata", "--no-deps", "--format-version", "1"];
+    let out = command(&args).output().context("run cargo metadata")?;
+    let metadata: Value = serde_json::from_slice(&out.stdout).context("read cargo's metadata")?;
+    let dir = metadata["target_directory"]
+        .as_str()
+        .context("no target directory")?;
+    Ok(Path::new(dir).to_owned())
+}
+
+/// The platform that the compiler runs on.
+pub(crate) fn host() -> Result<String> {
+    let text = rustc(&["-vV"])?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .context("rustc does not say what its host is")
+}
+
+/// Where the compiler is installed.
+pub(crate) fn sysroot() -> Result<PathBuf> {
+    Ok(rustc(&["--print", "sysroot"])?.trim().into())
+}
+
+fn rustc(args: &[&str]) -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let out = Command::new(rustc)
+        .args(args)
+        .current_dir(workspace())
+        .output()
+        .context("run rustc")?;
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
 /// The path in one of cargo's messages, if it is about the binary `name`.
 fn executable(message: &str, name: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;

@@ -7,13 +7,12 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{ExitCode, ExitStatus, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, stream};
-use serde_json::Value;
 
 use crate::{cargo, process, ui};
 
@@ -125,7 +124,7 @@ impl Chance {
 
 impl Fuzzer {
     fn build(plan: Plan) -> Result<Self> {
-        let (dir, host) = (target_dir()?.join("fuzz"), host()?);
+        let (dir, host) = (cargo::target_dir()?.join("fuzz"), cargo::host()?);
         let manifest = package().join("Cargo.toml");
         // With a target that is named, the flags are not those of build scripts.
         let args = ["build", "--locked", "--target", &host, "--manifest-path"];
@@ -214,32 +213,6 @@ fn stat<'a>(text: &'a str, name: &str) -> &'a str {
     behind
         .and_then(|text| text.split_whitespace().next())
         .unwrap_or("?")
-}
-
-/// Where cargo puts what it builds.
-fn target_dir() -> Result<PathBuf> {
-    let args = ["metadata", "--no-deps", "--format-version", "1"];
-    let out = cargo::command(&args)
-        .output()
-        .context("run cargo metadata")?;
-    let metadata: Value = serde_json::from_slice(&out.stdout).context("read cargo's metadata")?;
-    let dir = metadata["target_directory"]
-        .as_str()
-        .context("no target directory")?;
-    Ok(Path::new(dir).to_owned())
-}
-
-/// The platform that the compiler runs on.
-fn host() -> Result<String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let out = std::process::Command::new(rustc)
-        .arg("-vV")
-        .output()
-        .context("run rustc")?;
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .context("rustc does not say what its host is")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The project's own commands: up, test, e2e, golden, fuzz, bench, soak, tidy, lint.
+//! The project's own commands: up, test, e2e, golden, fuzz, bench, soak, dist, tidy, lint.
 //!
 //! Everything runs on one thread: children die with the thread that started them.
 
@@ -8,6 +8,7 @@ mod cargo;
 mod certs;
 mod client;
 mod command;
+mod dist;
 mod environment;
 mod fleet;
 mod fuzz;
@@ -93,7 +94,13 @@ enum Command {
         /// Give member1 a real node where the machine allows it, and run commands in a pod, too.
         #[arg(long)]
         node: bool,
+        /// Load this program instead of building ours.
+        #[arg(long, value_name = "FILE")]
+        server: Option<PathBuf>,
     },
+    /// Build the program that is shipped: static, and laid out by what it does under typical load,
+    /// which is measured in a fleet of its own. Takes two release builds.
+    Dist,
     /// Check layers, sizes, heads and manifests.
     Tidy,
     /// Check formatting, clippy, documentation links, and tidy.
@@ -169,6 +176,9 @@ struct BenchArgs {
     /// The process of each peer, in their order: its CPU time and memory are measured.
     #[arg(long, value_name = "PID")]
     peer_pid: Vec<u32>,
+    /// Measure this program instead of building ours.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -198,11 +208,20 @@ fn dispatch(command: Command) -> Result<ExitCode> {
             seconds,
             chance: Chance::Free,
         })),
-        Command::Bench(args) => block_on(suites::bench(args.words())),
-        Command::Soak { minutes, node } => {
-            let node = if node { Wish::Possible } else { Wish::No };
-            block_on(suites::soak(minutes, node))
+        Command::Bench(args) => {
+            let server = binary(args.server.clone(), Profile::Release);
+            block_on(suites::bench(args.words(), server))
         }
+        Command::Soak {
+            minutes,
+            node,
+            server,
+        } => {
+            let node = if node { Wish::Possible } else { Wish::No };
+            let server = binary(server, Profile::Release);
+            block_on(suites::soak(minutes, node, server))
+        }
+        Command::Dist => block_on(dist::run()),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Command::Guard { run } => guard::main(&run).map(|()| ExitCode::SUCCESS),
@@ -218,6 +237,11 @@ fn wish(require_node: bool) -> Wish {
     } else {
         Wish::Possible
     }
+}
+
+/// The program that was `given`, or else ours, compiled by `profile`.
+fn binary(given: Option<PathBuf>, profile: Profile) -> ServerBinary {
+    given.map_or(ServerBinary::Build(profile), ServerBinary::Given)
 }
 
 fn block_on(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
@@ -243,11 +267,13 @@ impl UpArgs {
             } else {
                 Afterwards::Remove
             },
-            server: match self.server {
-                Some(binary) => ServerBinary::Given(binary),
-                None if self.release => ServerBinary::Build(Profile::Release),
-                None => ServerBinary::Build(Profile::Dev),
-            },
+            server: binary(
+                self.server,
+                match self.release {
+                    true => Profile::Release,
+                    false => Profile::Dev,
+                },
+            ),
             command: self.cmd,
         }
     }
@@ -264,9 +290,7 @@ impl GoldenArgs {
         args.extend(self.filter);
         Replay {
             storage: self.storage,
-            server: self
-                .server
-                .map_or(ServerBinary::Build(Profile::Dev), ServerBinary::Given),
+            server: binary(self.server, Profile::Dev),
             args,
         }
     }

@@ -14,7 +14,8 @@ use crate::{
     process::{Process, Program, Tier},
 };
 
-const PACKAGE: &str = "karmada-aggregated-apiserver";
+/// The package of the server, and its program.
+pub(crate) const PACKAGE: &str = "karmada-aggregated-apiserver";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the server keeps the clusters.

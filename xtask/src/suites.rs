@@ -56,51 +56,58 @@ pub(crate) async fn e2e(filter: Option<String>, node: Wish) -> Result<ExitCode> 
         // Whatever else a test may lack on other machines must be there, too.
         command.splice(0..0, ["env".into(), "FLEET_REQUIRE_NODE=1".into()]);
     }
-    up::run(spec(command, node, Profile::Dev)).await
+    let server = ServerBinary::Build(Profile::Dev);
+    up::run(spec(command, node, server)).await
 }
 
 /// The recorded cases, in a fleet of two members.
 pub(crate) async fn golden(replay: Replay) -> Result<ExitCode> {
     cargo::run(&["build", "--package", TESTS, "--bin", "golden"])?;
     let run = ["run", "--quiet", "--package", TESTS, "--bin", "golden"];
-    let spec = spec(cargo_command(&run, replay.args), Wish::No, Profile::Dev);
+    let command = cargo_command(&run, replay.args);
     up::run(UpSpec {
         storage: replay.storage,
-        server: replay.server,
-        ..spec
+        ..spec(command, Wish::No, replay.server)
     })
     .await
 }
 
-/// The benches, as `words` tell them, with everything optimised.
-pub(crate) async fn bench(words: Vec<String>) -> Result<ExitCode> {
+/// The benches, as `words` tell them, of `server`, with everything optimised.
+pub(crate) async fn bench(words: Vec<String>, server: ServerBinary) -> Result<ExitCode> {
     // A node is for the bench that needs one: it takes CPU time from the others.
     let wants_node = words
         .first()
         .is_none_or(|word| word == "pods" || word.starts_with('-'));
     let node = if wants_node { Wish::Possible } else { Wish::No };
-    up::run(spec(optimised("bench", words)?, node, Profile::Release)).await
+    up::run(spec(optimised("bench", words)?, node, server)).await
 }
 
-/// Load, rotation and faults for `minutes`, with everything optimised.
-pub(crate) async fn soak(minutes: u32, node: Wish) -> Result<ExitCode> {
+/// Load on `server`, rotation and faults for `minutes`, with everything optimised.
+pub(crate) async fn soak(minutes: u32, node: Wish, server: ServerBinary) -> Result<ExitCode> {
     let words = [format!("--minutes={minutes}")];
-    up::run(spec(optimised("soak", words)?, node, Profile::Release)).await
+    up::run(spec(optimised("soak", words)?, node, server)).await
 }
 
-fn spec(command: Vec<OsString>, node: Wish, profile: Profile) -> UpSpec {
+/// Typical load on `server`, in a fleet of two members.
+pub(crate) fn training(server: ServerBinary) -> Result<UpSpec> {
+    let which = ["--package", TESTS, "--bin", "train"];
+    cargo::run(&[&["build"], &which[..]].concat())?;
+    let run = [&["run", "--quiet"], &which[..]].concat();
+    Ok(spec(cargo_command(&run, []), Wish::No, server))
+}
+
+fn spec(command: Vec<OsString>, node: Wish, server: ServerBinary) -> UpSpec {
     UpSpec {
         members: 2,
         node,
         storage: Storage::Embedded,
         dir: None,
         afterwards: Afterwards::Remove,
-        server: ServerBinary::Build(profile),
+        server,
         command,
     }
 }
 
-/// Cargo with `args`, and `words` handed on to the program that it runs.
 /// Builds `program` of the tests with everything optimised; the command that runs it with `words`.
 fn optimised(program: &str, words: impl IntoIterator<Item = String>) -> Result<Vec<OsString>> {
     let which = ["--release", "--package", TESTS, "--bin", program];
@@ -111,6 +118,7 @@ fn optimised(program: &str, words: impl IntoIterator<Item = String>) -> Result<V
     ))
 }
 
+/// Cargo with `args`, and `words` handed on to the program that it runs.
 fn cargo_command(args: &[&str], words: impl IntoIterator<Item = String>) -> Vec<OsString> {
     let manifest = cargo::workspace().join("Cargo.toml");
     let mut command = vec![cargo::program()];
