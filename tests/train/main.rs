@@ -12,6 +12,7 @@ use fleetgate_testkit::certs::Ca;
 use fleetgate_tests::{
     CLUSTERS, Credential,
     connection::Caller,
+    environment::variable,
     fleet,
     http::Client,
     load::Load,
@@ -21,7 +22,8 @@ use fleetgate_tests::{
     server::{Server, ServerSpec},
     told,
 };
-use http::Method;
+use http::{Method, header::CONTENT_TYPE};
+use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -43,12 +45,24 @@ const OBJECT_BYTES: usize = 20_000;
 async fn main() -> Result<()> {
     let member = Member::new(1).await;
     prepare(&member.client()).await?;
-    let mut server = ServerSpec::default().start().await;
     let cluster = Registration {
         token: member.token.clone(),
         ..Registration::new(NAME, member.url())
     };
-    server.join(&cluster).await;
+    let embedded = ServerSpec::default();
+    let etcd = ServerSpec::default().etcd(&variable("FLEET_ETCD_URL"), "/train");
+    for (store, spec) in [("embedded", embedded), ("etcd", etcd)] {
+        told(&format!("a server with {store} storage"));
+        train(spec, &cluster).await?;
+    }
+    through_the_host().await?;
+    cluster.remove().await;
+    Ok(())
+}
+
+async fn train(spec: ServerSpec, cluster: &Registration) -> Result<()> {
+    let mut server = spec.start().await;
+    server.join(cluster).await;
     short_requests(&server).await?;
     writes(&server.admin()).await?;
     refusals(&server).await?;
@@ -60,7 +74,6 @@ async fn main() -> Result<()> {
     server.terminate();
     let ended = server.ended().await;
     ensure!(ended.success(), "the server ended with {ended}");
-    cluster.remove().await;
     Ok(())
 }
 
@@ -99,22 +112,32 @@ fn of_member(inner: &str) -> String {
 
 /// Callers of every kind, to the member and for clusters.
 async fn short_requests(server: &Server) -> Result<()> {
-    let small = format!("{NAMESPACE}/configmaps/small");
-    let short = ["/version", &small, "/api/v1/namespaces?limit=5"];
-    let paths = short.map(of_member);
+    let paths = short().map(|inner| of_member(&inner));
     for callers in CALLERS {
         get(&server.admin(), callers, &paths).await?;
     }
     get(&server.admin().http2(), CALLERS[1], &paths).await?;
     let clusters = [CLUSTERS.to_owned(), format!("{CLUSTERS}/{NAME}")];
-    get(&server.admin(), CALLERS[1], &clusters).await?;
-    // The fleet's own server, behind the host's aggregation layer, counts as well.
-    let paths = short.map(|inner| proxy_path("member1") + inner);
+    get(&server.admin(), CALLERS[1], &clusters).await
+}
+
+/// The fleet's own server, behind the host's aggregation layer, counts as well.
+async fn through_the_host() -> Result<()> {
+    let paths = short().map(|inner| proxy_path("member1") + &inner);
     for caller in [fleet().admin(), fleet().user()] {
         let host = Caller::new(&fleet().host_url, &caller);
         get(&host, CALLERS[1], &paths).await?;
     }
     Ok(())
+}
+
+/// What the member is asked for.
+fn short() -> [String; 3] {
+    [
+        "/version".to_owned(),
+        format!("{NAMESPACE}/configmaps/small"),
+        "/api/v1/namespaces?limit=5".to_owned(),
+    ]
 }
 
 async fn get(caller: &Caller, callers: usize, paths: &[String]) -> Result<()> {
@@ -130,16 +153,30 @@ async fn get(caller: &Caller, callers: usize, paths: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Changes of an object of the member, and of the cluster.
+/// Changes of an object of the member, and of the cluster: patches, and applies of a label.
 async fn writes(caller: &Caller) -> Result<()> {
     let mut connection = caller.connect().await?;
-    for path in [
-        of_member(&format!("{NAMESPACE}/configmaps/small")),
-        format!("{CLUSTERS}/{NAME}"),
+    let config_map = of_member(&format!("{NAMESPACE}/configmaps/small"));
+    for (path, version, kind) in [
+        (config_map, "v1", "ConfigMap"),
+        (
+            format!("{CLUSTERS}/{NAME}"),
+            "cluster.karmada.io/v1alpha1",
+            "Cluster",
+        ),
     ] {
+        let applied = format!("{path}?fieldManager=train&force=true");
         for number in 0..WRITES {
-            let patch = json!({"metadata": {"labels": {"number": number.to_string()}}});
+            let labels = json!({"labels": {"number": number.to_string()}});
+            let patch = json!({"metadata": labels});
             let reply = connection.send(Method::PATCH, &path, &patch).await?;
+            ensure!(reply.status == 200, "{reply}");
+            let apply = json!({"apiVersion": version, "kind": kind, "metadata": labels});
+            let request = connection
+                .request(Method::PATCH, &applied)
+                .header(CONTENT_TYPE, "application/apply-patch+yaml");
+            let request = request.body(Full::from(apply.to_string()))?;
+            let reply = connection.exchange(request).await?;
             ensure!(reply.status == 200, "{reply}");
         }
     }

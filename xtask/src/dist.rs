@@ -33,7 +33,7 @@ struct Tools {
 /// Where the first build and its counts are.
 #[derive(Debug)]
 struct Training {
-    /// `target/dist`.
+    /// `target/training`.
     dir: PathBuf,
     tools: Tools,
 }
@@ -43,7 +43,7 @@ pub(crate) async fn run() -> Result<ExitCode> {
     let tools = Tools::find()?;
     let target = cargo::target_dir()?;
     let training = Training {
-        dir: target.join("dist"),
+        dir: target.join("training"),
         tools,
     };
     ui::step("a program that counts what it does (as long as a release build)");
