@@ -8,6 +8,7 @@
 use std::{
     env::consts::ARCH,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -30,7 +31,7 @@ struct Tools {
     lld: PathBuf,
 }
 
-/// Where the first build and its counts are.
+/// Where both builds and the counts are.
 #[derive(Debug)]
 struct Training {
     /// `target/training`.
@@ -53,11 +54,18 @@ pub(crate) async fn run() -> Result<ExitCode> {
     if code != ExitCode::SUCCESS {
         return Ok(code);
     }
-    let flags = training.learnt()?;
     ui::step("the program (as long again)");
-    let program = training.build(&flags, &target)?;
+    let program = training.program()?;
+    let shipped = target
+        .join(&training.tools.target)
+        .join("dist")
+        .join(server::PACKAGE);
     let bytes = fs::metadata(&program).context("look at the program")?.len();
-    ui::line(program.display());
+    if let Some(dir) = shipped.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+    }
+    fs::rename(&program, &shipped).with_context(|| format!("write {}", shipped.display()))?;
+    ui::line(shipped.display());
     ui::note(format_args!("{:.1} MB, static", bytes as f64 / 1e6));
     Ok(ExitCode::SUCCESS)
 }
@@ -111,12 +119,16 @@ impl Training {
     /// The first build, with nothing counted yet.
     fn counting(&self) -> Result<PathBuf> {
         let counts = self.counts();
-        if counts.exists() {
-            fs::remove_dir_all(&counts).context("remove earlier counts")?;
-        }
+        remove(&counts)?;
         let generate = format!("-Cprofile-generate={}", counts.display());
-        // Not where the program will be: nobody should ship this one.
-        self.build(&[generate], &self.dir)
+        self.build(&[generate], &self.dir.join("counting"))
+    }
+
+    /// The second build, of everything: cargo does not see that a profile is another one.
+    fn program(&self) -> Result<PathBuf> {
+        let dir = self.dir.join("program");
+        remove(&dir)?;
+        self.build(&self.learnt()?, &dir)
     }
 
     fn build(&self, flags: &[String], dir: &Path) -> Result<PathBuf> {
@@ -169,6 +181,15 @@ impl Training {
             bail!("llvm-profdata cannot merge {}", self.counts().display());
         }
         Ok(())
+    }
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", dir.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
