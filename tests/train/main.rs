@@ -1,5 +1,5 @@
-//! Typical load on a server for a minute or two, for a build that counts what of it is executed: from these
-//! counts the program that is shipped is laid out.
+//! Typical load on a server for a minute or two, for a build that counts what of it is executed:
+//! from these counts the program that is shipped is laid out.
 //!
 //! `cargo xtask dist` runs it in a fleet of its own.
 
