@@ -8,7 +8,6 @@
 use std::{
     env::consts::ARCH,
     fs,
-    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -31,7 +30,7 @@ struct Tools {
     lld: PathBuf,
 }
 
-/// Where both builds and the counts are.
+/// Where the first build and the counts are.
 #[derive(Debug)]
 struct Training {
     /// `target/training`.
@@ -55,17 +54,9 @@ pub(crate) async fn run() -> Result<ExitCode> {
         return Ok(code);
     }
     ui::step("the program (as long again)");
-    let program = training.program()?;
-    let shipped = target
-        .join(&training.tools.target)
-        .join("dist")
-        .join(server::PACKAGE);
+    let program = training.build(&training.learnt()?, &target)?;
     let bytes = fs::metadata(&program).context("look at the program")?.len();
-    if let Some(dir) = shipped.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
-    }
-    fs::rename(&program, &shipped).with_context(|| format!("write {}", shipped.display()))?;
-    ui::line(shipped.display());
+    ui::line(program.display());
     ui::note(format_args!("{:.1} MB, static", bytes as f64 / 1e6));
     Ok(ExitCode::SUCCESS)
 }
@@ -119,16 +110,12 @@ impl Training {
     /// The first build, with nothing counted yet.
     fn counting(&self) -> Result<PathBuf> {
         let counts = self.counts();
-        remove(&counts)?;
+        if counts.exists() {
+            fs::remove_dir_all(&counts).context("remove earlier counts")?;
+        }
         let generate = format!("-Cprofile-generate={}", counts.display());
+        // Not where the program will be: nobody should ship this one.
         self.build(&[generate], &self.dir.join("counting"))
-    }
-
-    /// The second build, of everything: cargo does not see that a profile is another one.
-    fn program(&self) -> Result<PathBuf> {
-        let dir = self.dir.join("program");
-        remove(&dir)?;
-        self.build(&self.learnt()?, &dir)
     }
 
     fn build(&self, flags: &[String], dir: &Path) -> Result<PathBuf> {
@@ -181,15 +168,6 @@ impl Training {
             bail!("llvm-profdata cannot merge {}", self.counts().display());
         }
         Ok(())
-    }
-}
-
-fn remove(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", dir.display()))
-        }
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
